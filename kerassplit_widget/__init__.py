@@ -1,0 +1,52 @@
+"""See the layer graph of a Keras model, cut it anywhere, get working sub-models that are proved right.
+
+Keras and everything built on it is imported when a name is first used, so that importing the package is quick.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from kerassplit_widget.display.figures import plot as plot
+    from kerassplit_widget.display.widget import SplitWidget as SplitWidget
+    from kerassplit_widget.errors import SplitError as SplitError
+    from kerassplit_widget.models.cutting import cut_at as cut_at
+    from kerassplit_widget.models.cutting import cut_candidates as cut_candidates
+    from kerassplit_widget.models.cutting import why_not as why_not
+    from kerassplit_widget.models.reading import read as read
+    from kerassplit_widget.models.splitting import Split as Split
+    from kerassplit_widget.models.splitting import split as split
+    from kerassplit_widget.models.verifying import Verification as Verification
+    from kerassplit_widget.structure.cuts import Cut as Cut
+    from kerassplit_widget.structure.graph import LayerGraph as LayerGraph
+
+__version__ = "0.1.0.dev0"
+
+_HOME = {
+    "Cut": "structure.cuts",
+    "LayerGraph": "structure.graph",
+    "Split": "models.splitting",
+    "SplitError": "errors",
+    "SplitWidget": "display.widget",
+    "Verification": "models.verifying",
+    "cut_at": "models.cutting",
+    "cut_candidates": "models.cutting",
+    "plot": "display.figures",
+    "read": "models.reading",
+    "split": "models.splitting",
+    "why_not": "models.cutting",
+}
+
+__all__ = sorted(_HOME)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

@@ -1,0 +1,57 @@
+"""The errors this package raises.
+
+Every message says three things in plain words: what was asked, what was found, what to do instead.
+All of them are `SplitError`, and `SplitError` is a `ValueError`.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+__all__ = ["CutError", "ModelError", "NamingError", "PointError", "SplitError", "closest"]
+
+
+class SplitError(ValueError):
+    """Base of everything this package refuses to do."""
+
+
+class ModelError(SplitError):
+    """The model cannot be read: not a Keras model, not built, or never called."""
+
+
+class PointError(SplitError):
+    """A name, layer or tensor given as a point is not in the model, or could mean several calls."""
+
+
+class CutError(SplitError):
+    """The place exists, but a cut there would leave an empty part or contradict another cut."""
+
+
+class NamingError(SplitError):
+    """A variable name that Python does not accept, or that is in use."""
+
+
+def closest(name: str, names: Iterable[str], most: int = 3) -> str:
+    """Say which of `names` come closest to `name`, as the end of an error message.
+
+    Parameters
+    ----------
+    name : str
+        What was asked for.
+    names : iterable of str
+        What there is.
+    most : int
+        How many names to show at most.
+
+    Returns
+    -------
+    str
+        ``"The closest names are 'a', 'b'."``, or how to list all names when none is close.
+    """
+    pool = {candidate.casefold(): candidate for candidate in names}
+    found = difflib.get_close_matches(name.casefold(), list(pool), n=most, cutoff=0.5)
+    if not found:
+        return "No name comes close; `ks.read(model).names` lists them all."
+    listed = ", ".join(repr(pool[key]) for key in found)
+    return f"The closest {'name is' if len(found) == 1 else 'names are'} {listed}."

@@ -1,0 +1,348 @@
+"""Cuts: where a graph can be divided in two, what crosses there, and why not elsewhere.
+
+A *cut* divides the calls into a head and a tail with no edge from tail to head. It is given by points: they and their
+ancestors are in the head, the other descendants of the points are in the tail, and each remaining call is put where
+the fewest bytes cross (a minimum closure cut; of equally good ones the smallest head).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import pairwise
+from typing import Any
+
+import networkx as nx
+
+from kerassplit_widget.errors import CutError, PointError, closest
+from kerassplit_widget.structure.graph import LayerGraph, Tensor
+from kerassplit_widget.structure.regions.dominators import empty_frontier
+from kerassplit_widget.structure.text import bytes_text, listed, tensor_text
+
+__all__ = ["Cut", "cut_at", "cut_candidates", "find_call", "nest", "why_not"]
+
+UNKNOWN_DIM = 128
+"""What an unknown dimension (a sequence length, an image side) counts as when crossing bytes are compared."""
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A division of the calls of a graph into head and tail.
+
+    Attributes
+    ----------
+    points : tuple of str
+        Names of the calls after which it cuts, in topological order.
+    """
+
+    graph: LayerGraph = field(repr=False, compare=False)
+    points: tuple[str, ...]
+
+    @cached_property
+    def head(self) -> frozenset[int]:
+        """Numbers of the calls before the cut, with the raw model inputs that these read."""
+        return _closure(self.graph, [self.graph.number[point] for point in self.points])
+
+    @cached_property
+    def tensors(self) -> tuple[str, ...]:
+        """Names of the crossing tensors: computed in the head, needed in the tail; in topological order."""
+        return tuple(
+            tensor.name
+            for number in sorted(self.head)
+            for tensor in self.graph.calls[number].outputs
+            if not self.graph.calls[number].is_input
+            and any(reader not in self.head for reader in self.graph.consumers[tensor.name])
+        )
+
+    @cached_property
+    def inputs_also_needed(self) -> tuple[str, ...]:
+        """Names of the raw model inputs that the tail reads, in the model's order."""
+        return tuple(
+            name for name in self.graph.inputs if any(reader not in self.head for reader in self.graph.consumers[name])
+        )
+
+    @cached_property
+    def is_candidate(self) -> bool:
+        """Whether exactly one tensor crosses and everything computed from its head comes through it.
+
+        The second half matters where the tail can be fed from raw inputs beside the cut: a tower of a two-input model
+        is crossed by one tensor, yet its end dominates nothing that joins both towers.
+        """
+        if len(self.tensors) != 1:
+            return False
+        return self.graph.number[self.graph.tensors[self.tensors[0]].call] in _dominating(self.graph)
+
+    def nbytes(self, batch_size: int = 1) -> int | None:
+        """Count the bytes that cross for one batch.
+
+        Parameters
+        ----------
+        batch_size : int
+            Stands in for an unknown first dimension.
+
+        Returns
+        -------
+        int or None
+            None when the size of a crossing tensor is unknown.
+        """
+        total = 0
+        for name in self.tensors:
+            size = self.graph.tensors[name].nbytes(batch_size)
+            if size is None:
+                return None
+            total += size
+        return total
+
+    def describe(self, batch_size: int = 1) -> str:
+        """Say in one sentence what crosses here."""
+        tensors = [self.graph.tensors[name] for name in self.tensors]
+        many = f"{len(tensors)} tensors cross" if len(tensors) != 1 else "1 tensor crosses"
+        size = bytes_text(self.nbytes(batch_size))
+        text = f"{many} after {listed(self.points)}, {size}: " + listed(map(tensor_text, tensors))
+        if self.inputs_also_needed:
+            text += f"; the tail also needs the model input {listed(self.inputs_also_needed)}"
+        return text + "."
+
+
+def find_call(graph: LayerGraph, name: str) -> str:
+    """Find the call that a name means.
+
+    Parameters
+    ----------
+    graph : LayerGraph
+    name : str
+        Of a call, or of one of its output tensors (``lstm:1``; ``:0`` may be written).
+
+    Returns
+    -------
+    str
+        Name of the call.
+
+    Raises
+    ------
+    PointError
+        If no call or tensor has this name; the message lists the closest ones.
+    """
+    if name in graph:
+        return name
+    tensor = graph.tensors.get(name.removesuffix(":0"))
+    if tensor is not None:
+        return tensor.call
+    raise PointError(f"There is no call {name!r} in the model {graph.name!r}. {closest(name, graph.names)}")
+
+
+def cut_at(graph: LayerGraph, *points: str) -> Cut:
+    """Make the cut after the given calls.
+
+    Parameters
+    ----------
+    graph : LayerGraph
+    *points : str
+        One or more names of calls or tensors.
+
+    Returns
+    -------
+    Cut
+
+    Raises
+    ------
+    PointError
+        If a name is not in the graph, or no point is given.
+    CutError
+        If the head or the tail would be empty: a cut at a model input, or after the last call.
+    """
+    if not points:
+        raise PointError("A cut needs at least one point: the name of a call to cut after.")
+    numbers = sorted({graph.number[find_call(graph, point)] for point in points})
+    names = tuple(graph.names[number] for number in numbers)
+    for number in numbers:
+        if graph.calls[number].is_input:
+            raise CutError(
+                f"{graph.names[number]!r} is an input of the model: the part before a cut there would be empty. "
+                f"{_suggest(graph)}"
+            )
+    if not graph.reachable(numbers) - graph.reachable(numbers, backwards=True):
+        what = "is an output of the model" if len(names) == 1 else "are outputs of the model"
+        raise CutError(
+            f"{listed(names)} {what} and nothing is computed after: the part behind a cut there would be empty. "
+            f"{_suggest(graph)}"
+        )
+    return Cut(graph, names)
+
+
+def cut_candidates(graph: LayerGraph) -> list[Cut]:
+    """List the cuts that exactly one tensor crosses.
+
+    These are the calls that dominate all their descendants, raw model inputs left out. The input itself and the
+    output itself are no candidates.
+
+    Parameters
+    ----------
+    graph : LayerGraph
+
+    Returns
+    -------
+    list of Cut
+        In topological order; each has one point. Found in O(m log n).
+    """
+    return [
+        Cut(graph, (graph.names[number],))
+        for number in sorted(_dominating(graph))
+        if sum(bool(graph.consumers[tensor.name]) for tensor in graph.calls[number].outputs) == 1
+    ]
+
+
+def _dominating(graph: LayerGraph) -> set[int]:
+    """Collect the computed calls that dominate all their descendants, raw model inputs left out."""
+    alone = empty_frontier(graph.computed_predecessors)
+    return {n for n, call in enumerate(graph.calls) if alone[n] and not call.is_input}
+
+
+def nest(cuts: Iterable[Cut]) -> list[Cut]:
+    """Bring cuts into the order in which they divide the graph.
+
+    Equal cuts are kept once. Two cuts of which neither head contains the other (points in parallel branches) become
+    two nested ones: the earlier as it is, the later after the points of both.
+
+    Parameters
+    ----------
+    cuts : iterable of Cut
+        Of one graph.
+
+    Returns
+    -------
+    list of Cut
+        The head of each is a proper subset of the head of the next.
+    """
+    chain = list(cuts)
+    while True:
+        chain = sorted({cut.head: cut for cut in reversed(chain)}.values(), key=_order)
+        for i, (first, second) in enumerate(pairwise(chain)):
+            if not first.head <= second.head:
+                chain[i + 1] = cut_at(first.graph, *first.points, *second.points)
+                break
+        else:
+            return chain
+
+
+def _order(cut: Cut) -> tuple[int, int]:
+    """Sort key: a head inside another is smaller; crossing ones come in the order of their points."""
+    return len(cut.head), max(cut.graph.number[point] for point in cut.points)
+
+
+def why_not(graph: LayerGraph, point: str, batch_size: int = 1) -> str:
+    """Say what a cut after a call would cost, and where a single tensor crosses instead.
+
+    Parameters
+    ----------
+    graph : LayerGraph
+    point : str
+        Name of a call or tensor.
+    batch_size : int
+        For the bytes.
+
+    Returns
+    -------
+    str
+        One or two sentences: the crossing tensors with shapes and bytes, and the nearest candidates.
+
+    Raises
+    ------
+    PointError
+        If the name is not in the graph.
+    """
+    name = find_call(graph, point)
+    try:
+        cut = cut_at(graph, name)
+    except CutError as error:
+        return str(error)
+    if cut.is_candidate:
+        return f"{cut.describe(batch_size)} It is a candidate: nothing else has to come along."
+    before, after = _nearest(graph, name)
+    where = [f"{cut_.points[0]} {side}" for cut_, side in ((before, "before"), (after, "after")) if cut_]
+    near = f" Nearest single-tensor cuts: {listed(where)}." if where else " The model has no single-tensor cut."
+    return cut.describe(batch_size) + near
+
+
+def _nearest(graph: LayerGraph, name: str) -> tuple[Cut | None, Cut | None]:
+    """Find the last candidate among the ancestors of a call and the first among its descendants."""
+    number = graph.number[name]
+    above, below = graph.reachable([number], backwards=True), graph.reachable([number])
+    before = after = None
+    for cut in cut_candidates(graph):
+        place = graph.number[cut.points[0]]
+        if place in above:
+            before = cut
+        elif place in below and after is None:
+            after = cut
+    return before, after
+
+
+def _suggest(graph: LayerGraph) -> str:
+    candidates = cut_candidates(graph)
+    if not candidates:
+        return "Choose a call between the inputs and the outputs."
+    return f"Choose a call between, such as {candidates[len(candidates) // 2].points[0]!r}."
+
+
+def _comparable_bytes(tensor: Tensor) -> int:
+    """Bytes of a tensor for comparing cuts; unknown dimensions count as `UNKNOWN_DIM`, and nothing is free."""
+    known = tuple(UNKNOWN_DIM if dim is None else dim for dim in tensor.shape[1:])
+    size = Tensor(tensor.name, tensor.call, 0, (*tensor.shape[:1], *known), tensor.dtype).nbytes()
+    return max(1, size if size is not None else 1)
+
+
+def _closure(graph: LayerGraph, points: Sequence[int]) -> frozenset[int]:
+    """Find the smallest head of fewest crossing bytes that has the points and not their other descendants."""
+    head = {*points, *graph.reachable(points, backwards=True)}
+    tail = graph.reachable(points) - head
+    free = [n for n in range(len(graph)) if n not in head and n not in tail]
+    computed = [n for n in free if not graph.calls[n].is_input]
+    if computed:
+        moved = _minimum_cut(graph, head, tail, computed)
+        head |= moved.union(*(graph.predecessors[n] for n in moved))  # also the raw inputs they read
+    return frozenset(head)
+
+
+def _minimum_cut(graph: LayerGraph, head: set[int], tail: set[int], free: Sequence[int]) -> set[int]:
+    """Choose which free calls go to the head, as a minimum cut of a flow network.
+
+    Each tensor is a vertex of its own, so that it is paid once however many calls read it; an edge of unlimited
+    capacity from a reader back to the maker keeps edges from running from tail to head.
+
+    References
+    ----------
+    J.-C. Picard, "Maximal closure of a graph and applications to combinatorial problems", Manag. Sci. 22, 1976.
+    """
+    source, sink = "head", "tail"
+    network: nx.DiGraph = nx.DiGraph()
+    network.add_nodes_from((source, sink))
+
+    def side(number: int) -> int | str:
+        return source if number in head else sink if number in tail else number
+
+    makers = {n for number in free for n in graph.computed_predecessors[number]} | set(free)
+    for maker in makers:
+        for tensor in graph.calls[maker].outputs:
+            readers = {side(reader) for reader in graph.consumers[tensor.name]} - {source}
+            if not readers:
+                continue
+            if maker in head and sink in readers:
+                continue  # crosses wherever the free calls go
+            made = ("tensor", tensor.name)
+            network.add_edge(side(maker), made, capacity=_comparable_bytes(tensor))
+            for reader in readers:
+                network.add_edge(made, reader)
+                if reader != sink and maker not in head:
+                    network.add_edge(reader, side(maker))
+    residual = nx.algorithms.flow.boykov_kolmogorov(network, source, sink)
+    # What the source still reaches is the smallest of the minimum cuts; networkx's partition is the largest.
+    reached: set[Any] = {source}
+    stack: list[Any] = [source]
+    while stack:
+        for other, edge in residual[stack.pop()].items():
+            if other not in reached and edge["flow"] < edge["capacity"]:
+                reached.add(other)
+                stack.append(other)
+    return reached.intersection(free)

@@ -1,0 +1,256 @@
+"""The graph of a model: calls, tensors, and who consumes what.
+
+The naming rule, used everywhere (code, messages, generated code, saved files):
+
+======================  ==========================================================
+``conv1``               the first (often only) call of the layer or op ``conv1``
+``conv1#2``             the second call of a shared layer
+``backbone/conv1``      a call inside the expanded group ``backbone``
+``backbone#2/conv1``    the same call inside the group's second call
+``lstm:1``              output tensor 1 of the call ``lstm``; ``:0`` is left out
+======================  ==========================================================
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import networkx as nx
+
+__all__ = ["Call", "LayerGraph", "Tensor", "tensor_name"]
+
+# Bytes of one element. A dtype that is not listed (such as "string") has no size we can know.
+_ITEM_BYTES: Mapping[str, float] = {
+    "bool": 1,
+    "uint8": 1,
+    "uint16": 2,
+    "uint32": 4,
+    "uint64": 8,
+    "int4": 0.5,
+    "int8": 1,
+    "int16": 2,
+    "int32": 4,
+    "int64": 8,
+    "float8_e4m3fn": 1,
+    "float8_e5m2": 1,
+    "bfloat16": 2,
+    "float16": 2,
+    "float32": 4,
+    "float64": 8,
+    "complex64": 8,
+    "complex128": 16,
+}
+
+
+def tensor_name(call: str, index: int) -> str:
+    """Name output `index` of `call` by the naming rule (``:0`` is left out)."""
+    return call if index == 0 else f"{call}:{index}"
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """One output of a call.
+
+    Attributes
+    ----------
+    name : str
+        By the naming rule of this module.
+    call : str
+        The call that makes it.
+    index : int
+        Which of the call's outputs it is.
+    shape : tuple of (int or None)
+        With the batch dimension; None is unknown.
+    dtype : str
+        As Keras names it, e.g. ``"float32"``.
+    """
+
+    name: str
+    call: str
+    index: int
+    shape: tuple[int | None, ...]
+    dtype: str
+
+    def nbytes(self, batch_size: int = 1) -> int | None:
+        """Count the bytes of this tensor for one batch.
+
+        Parameters
+        ----------
+        batch_size : int
+            Stands in for an unknown first dimension. A fixed one is kept.
+
+        Returns
+        -------
+        int or None
+            None when another dimension, or the size of the dtype, is unknown.
+        """
+        item = _ITEM_BYTES.get(self.dtype)
+        if item is None or None in self.shape[1:]:
+            return None
+        first = batch_size if self.shape[:1] == (None,) else math.prod(self.shape[:1])  # type: ignore[arg-type]
+        return math.ceil(first * math.prod(self.shape[1:]) * item)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One application of a Keras operation to tensors: a vertex of the graph.
+
+    Attributes
+    ----------
+    name : str
+        By the naming rule of this module.
+    kind : str
+        Class of the operation, e.g. ``"Conv2D"``.
+    layer : str
+        Name of the operation that is called, with its group's path; calls of a shared layer have it in common.
+    inputs : tuple of str
+        Names of the tensors it consumes, each once, in the order of the arguments.
+    outputs : tuple of Tensor
+        The tensors it makes.
+    params : int
+        Number of parameters of the operation (the same for each call of a shared layer).
+    is_input : bool
+        True for a raw model input, which computes nothing.
+    """
+
+    name: str
+    kind: str
+    layer: str
+    inputs: tuple[str, ...]
+    outputs: tuple[Tensor, ...]
+    params: int = 0
+    is_input: bool = False
+
+
+@dataclass(frozen=True)
+class LayerGraph:
+    """The calls of a model in topological order. Pure data: it holds no Keras object.
+
+    Attributes
+    ----------
+    name : str
+        The model's name.
+    calls : tuple of Call
+        In topological order. Position in this tuple is the *number* of a call, which the algorithms use.
+    inputs, outputs : tuple of str
+        Names of the tensors that are the model's inputs and outputs, flat, in the model's order.
+
+    Examples
+    --------
+    >>> x = Call("x", "InputLayer", "x", (), (Tensor("x", "x", 0, (None, 8), "float32"),), is_input=True)
+    >>> d = Call("d", "Dense", "d", ("x",), (Tensor("d", "d", 0, (None, 2), "float32"),), params=18)
+    >>> graph = LayerGraph("tiny", (x, d), ("x",), ("d",))
+    >>> graph.names, graph.successors, graph.tensors["d"].nbytes(batch_size=4)
+    (('x', 'd'), ((1,), ()), 32)
+    """
+
+    name: str
+    calls: tuple[Call, ...]
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.calls)
+
+    def __iter__(self) -> Iterator[Call]:
+        return iter(self.calls)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.number
+
+    def __getitem__(self, name: str) -> Call:
+        return self.calls[self.number[name]]
+
+    def __repr__(self) -> str:
+        return f"<LayerGraph {self.name!r}: {len(self)} calls, {self.params:,} parameters>"
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Names of all calls, in topological order."""
+        return tuple(call.name for call in self.calls)
+
+    @cached_property
+    def number(self) -> dict[str, int]:
+        """From the name of a call to its place in the topological order."""
+        return {call.name: i for i, call in enumerate(self.calls)}
+
+    @cached_property
+    def tensors(self) -> dict[str, Tensor]:
+        """From the name of a tensor to the tensor, in the order of the calls."""
+        return {tensor.name: tensor for call in self.calls for tensor in call.outputs}
+
+    @cached_property
+    def consumers(self) -> dict[str, tuple[int, ...]]:
+        """From the name of a tensor to the numbers of the calls that read it, ascending."""
+        readers: dict[str, list[int]] = {name: [] for name in self.tensors}
+        for i, call in enumerate(self.calls):
+            for name in call.inputs:
+                readers[name].append(i)
+        return {name: tuple(numbers) for name, numbers in readers.items()}
+
+    @cached_property
+    def predecessors(self) -> tuple[tuple[int, ...], ...]:
+        """For each call the numbers of the calls whose tensors it reads, each once, ascending."""
+        return tuple(
+            tuple(sorted({self.number[self.tensors[name].call] for name in call.inputs})) for call in self.calls
+        )
+
+    @cached_property
+    def successors(self) -> tuple[tuple[int, ...], ...]:
+        """For each call the numbers of the calls that read its tensors, each once, ascending."""
+        lists: list[list[int]] = [[] for _ in self.calls]
+        for target, sources in enumerate(self.predecessors):
+            for source in sources:
+                lists[source].append(target)
+        return tuple(map(tuple, lists))
+
+    @cached_property
+    def computed_predecessors(self) -> tuple[tuple[int, ...], ...]:
+        """`predecessors` without the raw model inputs, which are not counted as crossing."""
+        raw = {i for i, call in enumerate(self.calls) if call.is_input}
+        return tuple(tuple(source for source in sources if source not in raw) for sources in self.predecessors)
+
+    @cached_property
+    def params(self) -> int:
+        """Number of parameters of the model, each shared layer counted once."""
+        return sum({call.layer: call.params for call in self.calls}.values())
+
+    @cached_property
+    def nx(self) -> nx.MultiDiGraph:
+        """The graph for networkx: one vertex a call, one edge for each tensor a call consumes.
+
+        Vertices are keyed by call name and carry ``call``; edges are keyed by tensor name and carry ``tensor``.
+        """
+        graph = nx.MultiDiGraph(name=self.name)
+        graph.add_nodes_from((call.name, {"call": call}) for call in self.calls)
+        for call in self.calls:
+            for name in call.inputs:
+                tensor = self.tensors[name]
+                graph.add_edge(tensor.call, call.name, key=name, tensor=tensor)
+        return nx.freeze(graph)
+
+    def reachable(self, start: Sequence[int], *, backwards: bool = False) -> set[int]:
+        """Collect the calls that can be reached from `start`, which is left out.
+
+        Parameters
+        ----------
+        start : sequence of int
+            Numbers of calls.
+        backwards : bool
+            Follow the edges against their direction: ancestors instead of descendants.
+
+        Returns
+        -------
+        set of int
+        """
+        step = self.predecessors if backwards else self.successors
+        found: set[int] = set()
+        stack = list(start)
+        while stack:
+            fresh = set(step[stack.pop()]) - found
+            found |= fresh
+            stack.extend(fresh)
+        return found.difference(start)

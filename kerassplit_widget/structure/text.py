@@ -1,0 +1,69 @@
+"""How sizes, shapes and lists are written in every sentence, table and picture."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from kerassplit_widget.structure.graph import Tensor
+
+__all__ = ["bytes_text", "count_text", "listed", "shape_text", "tensor_text"]
+
+
+def bytes_text(nbytes: int | None) -> str:
+    """Write a number of bytes as Keras's summary does, 1 kB being 1,024 bytes; None is ``"size unknown"``.
+
+    Examples
+    --------
+    >>> bytes_text(802816), bytes_text(12), bytes_text(None)
+    ('784 kB', '12 B', 'size unknown')
+    """
+    return "size unknown" if nbytes is None else _scaled(nbytes, 1024, ("B", "kB", "MB", "GB", "TB"))
+
+
+def count_text(count: int) -> str:
+    """Write a count, e.g. ``"25.6 M"``.
+
+    Examples
+    --------
+    >>> count_text(25636712), count_text(999)
+    ('25.6 M', '999')
+    """
+    return _scaled(count, 1000, ("", "k", "M", "G", "T")).rstrip()
+
+
+def _scaled(value: float, step: int, units: tuple[str, ...]) -> str:
+    """Write `value` in the first unit that keeps it below 1,000, with one decimal below 100."""
+    place = 0
+    while value >= 999.5 and place + 1 < len(units):
+        value /= step
+        place += 1
+    digits = 0 if place == 0 or value >= 99.95 else 1
+    return f"{value:.{digits}f} {units[place]}"
+
+
+def shape_text(shape: tuple[int | None, ...]) -> str:
+    """Write a shape without its batch dimension, e.g. ``"14×14×1024"``; unknown is ``?``.
+
+    Examples
+    --------
+    >>> shape_text((None, 14, None, 1024)), shape_text((None,))
+    ('14×?×1024', 'scalar')
+    """
+    return "×".join("?" if dim is None else str(dim) for dim in shape[1:]) or "scalar"
+
+
+def tensor_text(tensor: Tensor) -> str:
+    """Write a tensor as ``name (shape dtype)``."""
+    return f"{tensor.name} ({shape_text(tensor.shape)} {tensor.dtype})"
+
+
+def listed(items: Iterable[str]) -> str:
+    """Join words as in a sentence.
+
+    Examples
+    --------
+    >>> listed(["a"]), listed(["a", "b", "c"])
+    ('a', 'a, b and c')
+    """
+    words = list(items)
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
