@@ -1,0 +1,44 @@
+"""From cuts to the Python a person would have typed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+__all__ = ["split_code"]
+
+
+def split_code(cuts: Sequence[Sequence[str]], *, model: str = "model", names: Sequence[str] | None = None) -> str:
+    """Write the code that makes a split again.
+
+    Parameters
+    ----------
+    cuts : sequence of sequences of str
+        The points of each cut.
+    model : str
+        Variable that holds the model.
+    names : sequence of str, optional
+        Variables for the parts; by default ``part_1``, ``part_2``, …
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> print(split_code([["a"], ["b", "c"]]))
+    import kerassplit_widget as ks
+    <BLANKLINE>
+    split = ks.split(model, ["a", ("b", "c")])
+    part_1, part_2, part_3 = split
+    """
+    names = names or [f"part_{i}" for i in range(1, len(cuts) + 2)]
+    entries = [_quoted(points[0]) if len(points) == 1 else f"({', '.join(map(_quoted, points))})" for points in cuts]
+    listed = f"[{', '.join(entries)}]"
+    if len(listed) > 70:
+        listed = "[\n" + "".join(f"    {entry},\n" for entry in entries) + "]"
+    return f"import kerassplit_widget as ks\n\nsplit = ks.split({model}, {listed})\n{', '.join(names)} = split"
+
+
+def _quoted(name: str) -> str:
+    """Write a name as a Python string, in double quotes where that needs no escape."""
+    return f'"{name}"' if name.isprintable() and not set(name) & {'"', "\\"} else repr(name)

@@ -1,0 +1,137 @@
+"""The questions of `structure.cuts`, asked of a Keras model, with layers and tensors as points too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from kerassplit_widget.errors import CutError
+from kerassplit_widget.models.reading import Reading, read_steps
+from kerassplit_widget.structure import cuts as structure
+from kerassplit_widget.structure.cuts import Cut
+
+__all__ = ["cut_at", "cut_candidates", "place_cuts", "why_not"]
+
+
+def cut_candidates(model: Any) -> list[Cut]:
+    """List the places where exactly one computed tensor crosses.
+
+    Parameters
+    ----------
+    model : keras.Model
+
+    Returns
+    -------
+    list of Cut
+        In topological order. The model's input and output are left out: a cut there leaves an empty part.
+
+    Raises
+    ------
+    ModelError
+        If it is not a Keras model, or its graph is not known.
+
+    Examples
+    --------
+    >>> import keras
+    >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, name="a"), keras.layers.Dense(2, name="b")])
+    >>> [cut.points[0] for cut in cut_candidates(model)]
+    ['a']
+    """
+    return structure.cut_candidates(read_steps(model).graph)
+
+
+def cut_at(model: Any, *points: Any) -> Cut:
+    """Make the cut after one or more calls.
+
+    Parameters
+    ----------
+    model : keras.Model
+    *points : str, keras.Operation or keras.KerasTensor
+        Calls to cut after: their names, the layers, or tensors they make. All of them and their ancestors go to the
+        head, their other descendants to the tail, and the rest where the fewest bytes cross.
+
+    Returns
+    -------
+    Cut
+        ``.points``, ``.tensors``, ``.inputs_also_needed``, ``.is_candidate``, ``.nbytes(batch_size)``.
+
+    Raises
+    ------
+    PointError
+        If a point is not in the model; the message lists the closest names.
+    CutError
+        At an input or an output, where one part would be empty.
+
+    Examples
+    --------
+    >>> import keras
+    >>> x = keras.Input((4,))
+    >>> a = keras.layers.Dense(4, name="a")(x)
+    >>> model = keras.Model(x, keras.layers.Add(name="sum")([a, keras.layers.Dense(4, name="b")(a)]))
+    >>> cut = cut_at(model, "b")
+    >>> cut.tensors, cut.nbytes(batch_size=2), cut.is_candidate
+    (('a', 'b'), 64, False)
+    """
+    reading = read_steps(model)
+    return structure.cut_at(reading.graph, *map(reading.point_name, points))
+
+
+def why_not(model: Any, point: Any, batch_size: int = 1) -> str:
+    """Say what a cut after a call costs, and where the nearest single-tensor cuts are.
+
+    Parameters
+    ----------
+    model : keras.Model
+    point : str, keras.Operation or keras.KerasTensor
+    batch_size : int
+        For the bytes.
+
+    Returns
+    -------
+    str
+        One or two sentences.
+
+    Raises
+    ------
+    PointError
+        If the point is not in the model.
+    """
+    reading = read_steps(model)
+    return structure.why_not(reading.graph, reading.point_name(point), batch_size)
+
+
+def place_cuts(reading: Reading, cuts: Iterable[Any]) -> list[Cut]:
+    """Make cuts of what the user named, nested and each once.
+
+    Parameters
+    ----------
+    reading : Reading
+    cuts : iterable
+        Each entry is a point, a tuple or list of points, or a `Cut`.
+
+    Returns
+    -------
+    list of Cut
+
+    Raises
+    ------
+    PointError, CutError
+        As `cut_at`; also when nothing is given, or a `Cut` was made from another model.
+    """
+    placed = []
+    for entry in [cuts] if isinstance(cuts, str | Cut) else cuts:
+        if isinstance(entry, Cut):
+            if entry.graph.names != reading.graph.names:
+                raise CutError(
+                    f"The cut after {', '.join(entry.points)} was made from the model {entry.graph.name!r}, which has "
+                    f"other calls than {reading.graph.name!r}. Make it again: ks.cut_at(model, ...)."
+                )
+            placed.append(structure.cut_at(reading.graph, *entry.points))
+        else:
+            points = entry if isinstance(entry, tuple | list) else (entry,)
+            placed.append(structure.cut_at(reading.graph, *map(reading.point_name, points)))
+    if not placed:
+        raise CutError(
+            "No cut is given. Name at least one call to cut after; ks.cut_candidates(model) lists good ones."
+        )
+    return structure.nest(placed)

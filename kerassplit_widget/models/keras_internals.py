@@ -1,0 +1,214 @@
+"""Everything this package uses of Keras that Keras does not promise to keep.
+
+Nothing else in the package reads or writes a private name of Keras. `tests/models/test_keras_contract.py` checks each
+of them and fails with a sentence when a new Keras has moved one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeAlias
+
+import keras
+from keras.src.models.functional import Functional
+from keras.src.ops.node import Node
+
+__all__ = [
+    "Fingerprint",
+    "Functional",
+    "Node",
+    "Operation",
+    "called_once",
+    "copy_tensor",
+    "fingerprint",
+    "function_of",
+    "ghost",
+    "input_like",
+    "input_structure",
+    "is_plain_sequential",
+    "nodes_in_order",
+    "output_structure",
+    "own_nodes",
+    "tensor_places",
+    "write_node",
+]
+
+Operation: TypeAlias = keras.Operation
+
+Fingerprint: TypeAlias = tuple[tuple[str, int, int, bool], ...]
+"""Name, number of incoming and of outgoing nodes, and ``trainable`` of each operation."""
+
+
+def is_plain_sequential(model: Any) -> bool:
+    """Tell whether a model is a Sequential that computes its layers in order and nothing else."""
+    return isinstance(model, keras.Sequential) and type(model).call is keras.Sequential.call
+
+
+def function_of(model: Any) -> Functional | None:
+    """Return the graph that a model computes, or None when it is not a graph of layers.
+
+    A Sequential keeps its graph in ``_functional`` once its input shape is known. A subclass that overrides ``call``
+    computes something that its graph need not show.
+    """
+    if is_plain_sequential(model):
+        return model._functional
+    if isinstance(model, Functional) and type(model).call is Functional.call:
+        return model
+    return None
+
+
+def nodes_in_order(function: Functional) -> Iterator[Node]:
+    """Yield the nodes of a graph in topological order: from the deepest level to the outputs."""
+    for depth in sorted(function._nodes_by_depth, reverse=True):
+        yield from function._nodes_by_depth[depth]
+
+
+def own_nodes(operation: Operation, among: set[int]) -> list[Node]:
+    """List the calls of an operation inside one graph, in the order in which they were made.
+
+    ``_inbound_nodes`` holds the calls of all graphs ever built from the operation; `among` has the ids of
+    the nodes of the graph in question.
+    """
+    return [node for node in operation._inbound_nodes if id(node) in among]
+
+
+def called_once(operation: Operation) -> bool:
+    """Tell whether an operation has been called only once in its life (the common case, quick to know)."""
+    return len(operation._inbound_nodes) == 1
+
+
+def input_structure(function: Functional) -> Any:
+    """Return the (nested) structure of input tensors that the model is called with."""
+    return function._inputs_struct
+
+
+def output_structure(function: Functional) -> Any:
+    """Return the (nested) structure of output tensors that the model returns."""
+    return function._outputs_struct
+
+
+def tensor_places(tensor: keras.KerasTensor) -> tuple[Operation | None, int, int]:
+    """Return which operation made a symbolic tensor: operation, number of the node, number of the output."""
+    history = getattr(tensor, "_keras_history", None)
+    return (None, 0, 0) if history is None else tuple(history)
+
+
+def input_like(tensor: keras.KerasTensor, name: str) -> keras.KerasTensor:
+    """Make a fresh `keras.Input` that accepts what `tensor` is: shape with batch, dtype, sparse, ragged, optional."""
+    maker = tensor_places(tensor)[0]
+    optional = isinstance(maker, keras.layers.InputLayer) and maker.optional
+    return keras.Input(
+        batch_shape=tensor.shape,
+        dtype=tensor.dtype,
+        sparse=tensor.sparse or None,
+        ragged=getattr(tensor, "ragged", False) or None,
+        name=name,
+        optional=optional,
+    )
+
+
+def copy_tensor(tensor: keras.KerasTensor) -> keras.KerasTensor:
+    """Make a symbolic tensor of the same kind that belongs to no graph yet."""
+    extra = {"ragged": True} if getattr(tensor, "ragged", False) else {}
+    return keras.KerasTensor(tensor.shape, tensor.dtype, sparse=tensor.sparse, **extra)
+
+
+def write_node(
+    operation: Operation, args: Any, kwargs: Mapping[str, Any], like: Sequence[keras.KerasTensor]
+) -> list[keras.KerasTensor]:
+    """Record the call of an operation without running its shape inference.
+
+    Keras's own graph cloning writes nodes in the same way (``clone_graph_nodes``): the shapes are known from the
+    call that is repeated.
+
+    Parameters
+    ----------
+    operation : keras.Operation
+        Should be a `ghost`: the node stays on it.
+    args, kwargs
+        Arguments of the call, with the symbolic tensors of the new graph in them.
+    like : sequence of keras.KerasTensor
+        The outputs of the call that is repeated.
+
+    Returns
+    -------
+    list of keras.KerasTensor
+        The outputs, flat.
+    """
+    outputs = [copy_tensor(tensor) for tensor in like]
+    Node(operation=operation, call_args=args, call_kwargs=dict(kwargs), outputs=outputs)
+    return outputs
+
+
+def ghost(operation: Operation, name: str | None = None) -> Operation:
+    """Make a second handle on a layer or op: same class, same variables, no nodes.
+
+    Calls recorded on the ghost leave no trace on the original. Freezing the ghost does not freeze the original: Keras
+    writes ``trainable`` through to every variable in ``_trainable_variables``, so the ghost keeps all
+    variables in the other list, whose flags are left alone (what is trainable is decided by the variables' own flags).
+
+    Parameters
+    ----------
+    operation : keras.Operation
+    name : str, optional
+        Name of the ghost, when it may not be the original's.
+
+    Returns
+    -------
+    keras.Operation
+    """
+    twin = object.__new__(type(operation))
+    state: dict[str, Any] = twin.__dict__
+    state.update(vars(operation))
+    state.update(_inbound_nodes=[], _outbound_nodes=[])
+    if name is not None:
+        state["name" if "name" in state else "_name"] = name
+    if isinstance(operation, keras.layers.Layer):
+        state.update(_losses=[], _loss_ids=set(), _losses_override=[])
+        state["_non_trainable_variables"] = [
+            *operation._trainable_variables,
+            *operation._non_trainable_variables,
+        ]
+        state["_trainable_variables"] = []
+    return twin
+
+
+def fingerprint(model: keras.Model) -> Fingerprint:
+    """Take down what splitting must not change: names, numbers of nodes and ``trainable`` of every operation.
+
+    Parameters
+    ----------
+    model : keras.Model
+
+    Returns
+    -------
+    Fingerprint
+        Two of them are equal when nothing has changed in between.
+    """
+    rows = []
+    for operation in _operations(model):
+        rows.append(
+            (
+                operation.name,
+                len(operation._inbound_nodes),
+                len(operation._outbound_nodes),
+                bool(getattr(operation, "trainable", True)),
+            )
+        )
+    return tuple(rows)
+
+
+def _operations(model: keras.Model) -> Iterable[Operation]:
+    """Yield a model's operations, and those of the models and layers in it, each once."""
+    seen: set[int] = set()
+    stack: list[Operation] = [model]
+    while stack:
+        operation = stack.pop()
+        if id(operation) in seen:
+            continue
+        seen.add(id(operation))
+        yield operation
+        stack.extend(getattr(operation, "_layers", ()))
+        function = function_of(operation)
+        if function is not None:
+            stack.extend(function.operations)

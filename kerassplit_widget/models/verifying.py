@@ -1,0 +1,260 @@
+"""Proof: run the model and its parts on the same inputs and compare."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import keras
+import numpy as np
+
+from kerassplit_widget.errors import ModelError
+from kerassplit_widget.models import keras_internals as internals
+
+if TYPE_CHECKING:
+    from kerassplit_widget.models.splitting import Split
+
+__all__ = ["Check", "Progress", "Verification", "random_inputs", "verify"]
+
+Progress = Callable[[int, int, str], None]
+
+TOLERANCE = 1e-5
+"""Relative to the largest output: what NumPy hand-off may differ by where Keras fuses differently."""
+
+UNKNOWN_IMAGE_SIDE, UNKNOWN_LENGTH = 96, 16
+"""Sizes that stand in for unknown dimensions of random inputs: of images and volumes, and of everything else."""
+
+TOKEN_LIMIT = 100
+"""Random integers stay below this, or below the smallest vocabulary that reads them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One line of a proof: what was checked, whether it holds, and the figures."""
+
+    name: str
+    ok: bool
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """The proof that parts and model are the same.
+
+    Attributes
+    ----------
+    checks : tuple of Check
+    max_abs_diff : float
+        Largest absolute difference between the outputs of the model and of the chained parts, eager.
+    inputs : int
+        On how many inputs they were compared.
+    """
+
+    checks: tuple[Check, ...]
+    max_abs_diff: float
+    inputs: int
+
+    @property
+    def ok(self) -> bool:
+        """Whether every check holds."""
+        return all(check.ok for check in self.checks)
+
+    @property
+    def exact(self) -> bool:
+        """Whether the chained parts gave the very same numbers."""
+        return self.max_abs_diff == 0.0
+
+    def sentence(self) -> str:
+        """Say the result in one sentence."""
+        if not self.ok:
+            failed = "; ".join(f"{c.name}: {c.detail}" for c in self.checks if not c.ok)
+            return f"Not proved: {failed}."
+        equal = "exact" if self.exact else f"within {self.max_abs_diff:.1e}"
+        many = f"{self.inputs} inputs" if self.inputs != 1 else "1 input"
+        return f"parts = model, {equal} on {many}; weights shared; model untouched"
+
+    def __repr__(self) -> str:
+        width = max(len(check.name) for check in self.checks)
+        lines = [f"{'ok ' if c.ok else 'NOT'} {c.name:<{width}}  {c.detail}" for c in self.checks]
+        return "\n".join([self.sentence(), *lines])
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><td>{'✓' if c.ok else '✗'}</td><td style='text-align:left'>{html.escape(c.name)}</td>"
+            f"<td style='text-align:left'>{html.escape(c.detail)}</td></tr>"
+            for c in self.checks
+        )
+        return f"<p>{html.escape(self.sentence())}</p><table>{rows}</table>"
+
+
+def verify(
+    split: Split,
+    data: Any = None,
+    *,
+    rounds: int = 3,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Verification:
+    """Compare a model with its parts. See `Split.verify`."""
+    batches = [data] if data is not None else [random_inputs(split, seed + i) for i in range(rounds)]
+    total = 3 * len(batches)
+    tell = progress or (lambda done, total, what: None)
+    eager = handed = scale = 0.0
+    same_structure = True
+    for i, batch in enumerate(batches):
+        tell(3 * i, total, "running the model")
+        expected = _run(split.model, batch)
+        tell(3 * i + 1, total, "running the parts")
+        chained = split(batch, training=False)
+        tell(3 * i + 2, total, "handing NumPy arrays from part to part")
+        through_numpy = _through_numpy(split, batch)
+        same_structure = same_structure and _same_structure(expected, chained)
+        eager = max(eager, _difference(expected, chained))
+        handed = max(handed, _difference(expected, through_numpy))
+        scale = max(scale, _largest(expected))
+    tell(total, total, "compared")
+    allowed = TOLERANCE * max(1.0, scale)
+    checks = (
+        Check(
+            "output structure",
+            same_structure,
+            "as the model's" if same_structure else "differs from the model's",
+        ),
+        Check("chained in memory", eager == 0.0, f"largest difference {eager:.3g}, must be 0"),
+        Check(
+            "handed on as NumPy arrays",
+            handed <= allowed,
+            f"largest difference {handed:.3g}, at most {allowed:.3g}",
+        ),
+        _weights(split),
+        _untouched(split),
+    )
+    return Verification(checks, eager, len(batches) if data is None else _length(data))
+
+
+def random_inputs(split: Split, seed: int = 0) -> Any:
+    """Make random inputs that fit a model's input specs.
+
+    Parameters
+    ----------
+    split : Split
+    seed : int
+
+    Returns
+    -------
+    structure of numpy.ndarray
+        As the model takes them, batch size 1 unless it is fixed: normal numbers for floats, whole numbers within the
+        vocabulary of the embeddings that read them, true or false for booleans.
+    """
+    generator = np.random.default_rng(seed)
+    function = split.reading.function
+    vocabulary = _vocabularies(split)
+    made = []
+    for name, tensor in zip(split.reading.graph.inputs, function.inputs, strict=True):
+        unknown = UNKNOWN_IMAGE_SIDE if len(tensor.shape) >= 4 else UNKNOWN_LENGTH
+        shape = tuple((1 if axis == 0 else unknown) if dim is None else dim for axis, dim in enumerate(tensor.shape))
+        if tensor.dtype == "bool":
+            made.append(generator.random(shape) < 0.5)
+        elif "int" in tensor.dtype:
+            made.append(generator.integers(0, vocabulary.get(name, TOKEN_LIMIT), shape).astype(tensor.dtype))
+        else:
+            numbers = generator.standard_normal(shape).astype("float32")
+            made.append(keras.ops.cast(numbers, tensor.dtype) if tensor.dtype != "float32" else numbers)
+    return keras.tree.pack_sequence_as(internals.input_structure(function), made)
+
+
+def _vocabularies(split: Split) -> dict[str, int]:
+    """From a tensor that embeddings read to the smallest number of tokens that they all know."""
+    limits: dict[str, int] = {}
+    for step in split.reading.steps:
+        if isinstance(step.node.operation, keras.layers.Embedding):
+            for name in step.call.inputs:
+                limits[name] = min(step.node.operation.input_dim, limits.get(name, TOKEN_LIMIT))
+    return limits
+
+
+def _run(model: keras.Model, batch: Any) -> Any:
+    try:
+        return model(batch, training=False)
+    except Exception as error:
+        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise ModelError(
+            f"The model {model.name!r} itself does not run on these inputs: {first} "
+            "Give inputs that fit: verify(data=...)."
+        ) from error
+
+
+def _through_numpy(split: Split, batch: Any) -> Any:
+    carried = batch
+    for part in split.parts:
+        carried = part(keras.tree.map_structure(_array, carried), training=False)
+    return carried
+
+
+def _array(tensor: Any) -> Any:
+    return None if tensor is None else keras.ops.convert_to_numpy(tensor)
+
+
+def _arrays(structure: Any) -> list[Any]:
+    return [_array(tensor) for tensor in keras.tree.flatten(structure)]
+
+
+def _same_structure(expected: Any, found: Any) -> bool:
+    try:
+        keras.tree.assert_same_structure(expected, found)
+    except (TypeError, ValueError):
+        return False
+    return all(
+        a.shape == b.shape and a.dtype == b.dtype for a, b in zip(_arrays(expected), _arrays(found), strict=True)
+    )
+
+
+def _difference(expected: Any, found: Any) -> float:
+    """Largest absolute difference; not-a-number in the same places is equal, elsewhere infinitely different."""
+    worst = 0.0
+    for a, b in zip(_arrays(expected), _arrays(found), strict=True):
+        if a.shape != b.shape:
+            return float("inf")
+        a, b = a.astype("float64"), b.astype("float64")
+        if not np.array_equal(np.isnan(a), np.isnan(b)):
+            return float("inf")
+        with np.errstate(invalid="ignore"):
+            apart = np.where((a == b) | np.isnan(a), 0.0, np.abs(a - b))
+        worst = max(worst, float(apart.max(initial=0.0)))
+    return worst
+
+
+def _largest(structure: Any) -> float:
+    values = [np.abs(a[np.isfinite(a)]) for a in (x.astype("float64") for x in _arrays(structure))]
+    return max((float(v.max(initial=0.0)) for v in values), default=0.0)
+
+
+def _length(data: Any) -> int:
+    return int(keras.tree.flatten(data)[0].shape[0])
+
+
+def _weights(split: Split) -> Check:
+    """Every weight of the parts is a variable of the model, and every one of the model's is in a part."""
+    own = {id(weight) for weight in split.model.weights}
+    parts = {id(weight) for part in split.parts for weight in part.weights}
+    foreign, missing = len(parts - own), len(own - parts)
+    if foreign or missing:
+        return Check(
+            "weights shared",
+            False,
+            f"{foreign} weights are not the model's, {missing} are in no part",
+        )
+    return Check("weights shared", True, f"{len(own)} variables, the same objects")
+
+
+def _untouched(split: Split) -> Check:
+    same = internals.fingerprint(split.model) == split.before
+    return Check(
+        "model untouched",
+        same,
+        "names, nodes and trainable flags as before"
+        if same
+        else "names, nodes or trainable flags have changed since the split",
+    )

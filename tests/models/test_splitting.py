@@ -1,0 +1,204 @@
+"""Parts compute what the model computes, on every construct, and leave the model alone."""
+
+import gc
+import weakref
+
+import keras
+import numpy as np
+import pytest
+
+import kerassplit_widget as ks
+from kerassplit_widget.models.verifying import random_inputs
+
+from . import zoo
+
+
+def arrays(structure):
+    return [keras.ops.convert_to_numpy(t) for t in keras.tree.flatten(structure)]
+
+
+def legal_points(model):
+    graph = ks.read(model)
+    points = []
+    for call in graph:
+        try:
+            ks.cut_at(model, call.name)
+        except ks.SplitError:
+            continue
+        points.append(call.name)
+    return points
+
+
+def inbound(model):
+    stack, rows = [model], {}
+    while stack:
+        op = stack.pop()
+        rows[id(op)] = [id(node) for node in op._inbound_nodes]
+        stack += [o for o in getattr(op, "operations", ()) if id(o) not in rows]
+    return rows
+
+
+@pytest.mark.parametrize("make", zoo.ALL, ids=lambda make: make.__name__)
+def test_every_cut_is_exact_and_leaves_the_model_as_it_was(make, tmp_path):
+    model = make()
+    before = inbound(model)
+    points = legal_points(model)
+    assert points
+    data = expected = None
+    for point in points:
+        split = ks.split(model, [point])
+        if data is None:
+            data = random_inputs(split)
+            expected = arrays(model(data, training=False))
+        assert len(split) == 2
+        part_1, part_2 = split
+        result = part_2(part_1(data, training=False), training=False)
+        keras.tree.assert_same_structure(result, model(data, training=False))
+        assert all(np.array_equal(a, b) for a, b in zip(arrays(result), expected, strict=True))
+        by_hand = keras.tree.map_structure(keras.ops.convert_to_numpy, part_1(data))
+        for a, b in zip(arrays(part_2(by_hand)), expected, strict=True):
+            np.testing.assert_allclose(a, b, atol=1e-5, rtol=1e-5)
+        assert {id(w) for part in split for w in part.weights} == {id(w) for w in model.weights}
+    assert inbound(model) == before
+    model.save(tmp_path / "m.keras")
+    loaded = keras.saving.load_model(tmp_path / "m.keras")
+    assert all(np.array_equal(a, b) for a, b in zip(arrays(loaded(data)), expected, strict=True))
+
+
+@pytest.mark.parametrize("make", zoo.ALL, ids=lambda make: make.__name__)
+def test_all_cuts_at_once(make):
+    model = make()
+    split = ks.split(model, legal_points(model))
+    proof = split.verify()
+    assert proof.ok, proof
+    assert proof.exact
+
+
+@pytest.mark.parametrize("make", zoo.ALL, ids=lambda make: make.__name__)
+def test_saved_parts_load_and_agree(make, tmp_path):
+    model = make()
+    points = legal_points(model)
+    split = ks.split(model, [points[len(points) // 2]])
+    data = random_inputs(split)
+    carried = data
+    for i, part in enumerate(split):
+        part.save(tmp_path / f"{i}.keras")
+        loaded = keras.saving.load_model(tmp_path / f"{i}.keras")
+        carried = loaded(keras.tree.map_structure(keras.ops.convert_to_numpy, carried))
+    for a, b in zip(arrays(carried), arrays(model(data)), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-5, rtol=1e-5)
+
+
+def test_parts_share_variables_and_see_training():
+    model = zoo.residual()
+    part_1, part_2 = ks.split(model, ["conv"])
+    model.get_layer("out").kernel.assign_add(np.ones((4, 2), "float32"))
+    x = np.ones((1, 8, 8, 3), "float32")
+    assert np.array_equal(arrays(part_2(part_1(x)))[0], arrays(model(x))[0])
+    mean = arrays(model.get_layer("bn").moving_mean)[0].copy()
+    part_2(part_1(x + 1, training=True), training=True)
+    assert not np.array_equal(arrays(model.get_layer("bn").moving_mean)[0], mean)
+
+
+def test_freezing_a_part_freezes_nothing_else():
+    model = zoo.residual()
+    part_1, part_2 = ks.split(model, ["add"])
+    trainable = len(model.trainable_weights)
+    part_1.trainable = False
+    assert part_1.trainable_weights == []
+    assert len(model.trainable_weights) == trainable
+    assert model.get_layer("conv").trainable and model.get_layer("conv").kernel.trainable
+    assert len(part_2.trainable_weights) == 2
+    part_1.trainable = True
+    assert len(part_1.trainable_weights) == trainable - 2
+
+
+def test_a_frozen_layer_stays_frozen_in_its_part():
+    model = zoo.residual()
+    model.get_layer("conv").trainable = False
+    part_1, _ = ks.split(model, ["add"])
+    assert [w.path for w in part_1.trainable_weights] == [
+        w.path for name in ("stem", "bn") for w in model.get_layer(name).trainable_weights
+    ]
+
+
+def test_names_are_readable_and_the_same_every_time():
+    model = zoo.unet()
+    for _ in range(2):
+        split = ks.split(model, ["bottom"])
+        names = [tensor.name for tensor in split[1].inputs]
+        assert names == ["down_0", "down_1", "down_2", "bottom"]
+        assert split[0].name == "unet_part_1"
+        assert [layer.name for layer in split[0].layers if "down" in layer.name] == names[:3]
+
+
+def test_a_shared_layer_on_both_sides_does_not_clash_with_the_input():
+    split = ks.split(zoo.tied_loop(), ["step"])
+    assert [t.name for t in split[1].inputs] == ["step_in"]
+    assert [layer.name for layer in split[1].layers] == ["step_in", "step", "out"]
+
+
+def test_only_what_is_cut_is_opened():
+    model = zoo.nested()
+    head, _ = ks.split(model, ["head"])
+    assert [layer.name for layer in head.layers] == ["x", "backbone", "head"]
+    inside, rest = ks.split(model, ["backbone/first"])
+    assert [layer.name for layer in inside.layers] == ["x", "backbone_first"]
+    assert "block" in " ".join(layer.name for layer in rest.layers)  # the inner model stays whole
+    assert not any("act" in layer.name for layer in rest.layers)
+
+
+def test_raw_inputs_enter_first_and_are_passed_on():
+    split = ks.split(zoo.structured(), ["a", "b"])
+    assert split.wires[0].takes == ("left", "right")
+    assert split.wires[1].takes == ("a", "right")  # "a" is also an early output
+    assert split.wires[2].takes == ("a", "b", "right")
+    assert set(split.parts[0].input) == {"left", "right"}
+    assert set(split.parts[2].output) == {"main", "early", "same"}
+
+
+def test_order_and_repetition_of_cuts_do_not_matter():
+    model = zoo.residual()
+    a = ks.split(model, ["pool", "stem", "pool", ks.cut_at(model, "stem")])
+    assert [cut.points for cut in a.cuts] == [("stem",), ("pool",)]
+    assert len(a) == 3
+
+
+def test_points_may_be_layers_tensors_tuples_and_cuts():
+    model = zoo.residual()
+    expected = [("stem",), ("stem", "bn")]
+    layer, tensor = model.get_layer("stem"), model.get_layer("bn").output
+    split = ks.split(model, [layer, (layer, tensor)])
+    assert [cut.points for cut in split.cuts] == expected
+    assert ks.split(model, "stem").cuts[0].points == ("stem",)
+
+
+def test_three_hundred_splits_leave_nothing_behind():
+    model = zoo.residual()
+    before = inbound(model)
+    parts = [weakref.ref(part) for _ in range(300) for part in ks.split(model, ["conv"])]
+    gc.collect()
+    assert inbound(model) == before
+    assert [part for part in parts if part() is not None] == []
+
+
+def test_the_code_makes_the_same_split_again():
+    model = zoo.hostile_names()
+    points = legal_points(model)
+    split = ks.split(model, points)
+    scope = {"model": model}
+    exec(split.code(), scope)
+    assert [cut.points for cut in scope["split"].cuts] == [cut.points for cut in split.cuts]
+    assert isinstance(scope["part_3"], keras.Model)
+    assert split.code(model="net", names=["a", "b", "c"]).endswith("a, b, c = split")
+
+
+def test_a_long_chain_needs_no_recursion():
+    x = y = keras.Input((2,), name="x")
+    for i in range(900):
+        y = keras.layers.Activation("linear", name=f"l{i}")(y)
+    model = keras.Model(x, y)
+    assert len(ks.cut_candidates(model)) == 899
+    part_1, part_2 = ks.split(model, ["l450"])
+    data = np.ones((1, 2), "float32")
+    assert np.array_equal(part_2(part_1(data)), model(data))

@@ -1,0 +1,141 @@
+"""Small models, one for each construct that splitting must get right."""
+
+import keras
+from keras import layers, ops
+
+
+def sequential():
+    return keras.Sequential(
+        [
+            keras.Input((6,)),
+            layers.Dense(5, name="a"),
+            layers.ReLU(name="b"),
+            layers.Dense(3, name="c"),
+        ]
+    )
+
+
+def residual():
+    x = keras.Input((8, 8, 3), name="image")
+    y = layers.Conv2D(4, 3, padding="same", name="stem")(x)
+    z = layers.Conv2D(4, 3, padding="same", name="conv")(y)
+    z = layers.BatchNormalization(name="bn")(z)
+    y = layers.Add(name="add")([y, z])
+    y = layers.GlobalAveragePooling2D(name="pool")(y)
+    return keras.Model(x, layers.Dense(2, name="out")(y), name="residual")
+
+
+def unet(depth=3):
+    x = y = keras.Input((32, 32, 1), name="image")
+    skips = []
+    for i in range(depth):
+        y = layers.Conv2D(4 * 2**i, 3, padding="same", activation="relu", name=f"down_{i}")(y)
+        skips.append(y)
+        y = layers.MaxPooling2D(name=f"pool_{i}")(y)
+    y = layers.Conv2D(4 * 2**depth, 3, padding="same", activation="relu", name="bottom")(y)
+    for i in reversed(range(depth)):
+        y = layers.UpSampling2D(name=f"up_{i}")(y)
+        y = layers.Concatenate(name=f"concat_{i}")([skips[i], y])
+        y = layers.Conv2D(4 * 2**i, 3, padding="same", activation="relu", name=f"merge_{i}")(y)
+    return keras.Model(x, layers.Conv2D(1, 1, name="mask")(y), name="unet")
+
+
+def structured():
+    """Inputs and outputs in dicts, an early output, an input needed late, an input that is an output."""
+    inputs = {"left": keras.Input((4,), name="left"), "right": keras.Input((3,), name="right")}
+    a = layers.Dense(4, name="a")(inputs["left"])
+    b = layers.Dense(4, name="b")(a)
+    c = layers.Concatenate(name="c")([b, inputs["right"]])
+    d = layers.Dense(2, name="d")(c)
+    return keras.Model(inputs, {"main": d, "early": a, "same": inputs["right"]}, name="structured")
+
+
+def siamese():
+    shared = layers.Dense(4, activation="tanh", name="shared")
+    left, right = keras.Input((5,), name="left"), keras.Input((5,), name="right")
+    both = layers.Subtract(name="difference")([shared(left), shared(right)])
+    return keras.Model([left, right], layers.Dense(1, name="out")(both), name="siamese")
+
+
+def tied_loop():
+    """One layer called three times in a row: on both sides of most cuts."""
+    x = y = keras.Input((4,), name="x")
+    step = layers.Dense(4, activation="tanh", name="step")
+    for _ in range(3):
+        y = step(y)
+    return keras.Model(x, layers.Dense(2, name="out")(y), name="tied_loop")
+
+
+def operators():
+    """`keras.ops`, Python operators and constants."""
+    x = keras.Input((4,), name="x")
+    y = ops.relu(x * 2.0 - 1.0)
+    z = ops.concatenate([y, ops.square(x)], axis=-1)
+    return keras.Model(x, ops.sum(z[:, 1:5] / 3.0, axis=-1, keepdims=True) + 0.5, name="operators")
+
+
+def recurrent():
+    """Several outputs of one call, states handed on by keyword, whole numbers as input."""
+    tokens = keras.Input((7,), dtype="int32", name="tokens")
+    y = layers.Embedding(11, 6, name="embed")(tokens)
+    y, h, c = layers.LSTM(5, return_sequences=True, return_state=True, name="encoder")(y)
+    y = layers.LSTM(5, name="decoder")(y, initial_state=[h, c])
+    return keras.Model(tokens, [layers.Dense(2, name="out")(y), h], name="recurrent")
+
+
+def nested():
+    """A model in a model in a model."""
+    i = keras.Input((6,))
+    block = keras.Model(i, layers.Dense(6, name="inner")(layers.ReLU(name="act")(i)), name="block")
+    j = keras.Input((6,))
+    backbone = keras.Model(j, layers.Add(name="sum")([j, block(layers.Dense(6, name="first")(j))]), name="backbone")
+    x = keras.Input((6,), name="x")
+    y = layers.Dense(6, name="head")(backbone(x))
+    return keras.Model(x, layers.Dense(2, name="out")(y), name="nested")
+
+
+def twice():
+    """A backbone called twice: both calls have the same inner layers."""
+    i = keras.Input((6,))
+    backbone = keras.Model(i, layers.Dense(4, name="b")(layers.Dense(6, name="a")(i)), name="backbone")
+    left, right = keras.Input((6,), name="left"), keras.Input((6,), name="right")
+    y = layers.Concatenate(name="both")([backbone(left), backbone(right)])
+    return keras.Model([left, right], layers.Dense(1, name="out")(y), name="twice")
+
+
+def attention():
+    """Keyword tensors and a mask that is an input of its own."""
+    x = keras.Input((5, 8), name="x")
+    mask = keras.Input((5,), dtype="bool", name="mask")
+    y = layers.MultiHeadAttention(2, 4, name="mha")(query=x, value=x, attention_mask=ops.expand_dims(mask, 1))
+    y = layers.LayerNormalization(name="norm")(x + y)
+    return keras.Model([x, mask], layers.Dense(3, name="out")(y), name="attention")
+
+
+def fixed_batch():
+    x = keras.Input(batch_shape=(2, 4), name="x")
+    return keras.Model(x, layers.Dense(2, name="out")(layers.Dense(3, name="a")(x)), name="fixed")
+
+
+def hostile_names():
+    x = keras.Input((3,), name="x")
+    y = layers.Dense(3, name="<img src=q onerror=alert(1)>")(x)
+    y = layers.Dense(3, name='"quoted" \\ name')(y)
+    return keras.Model(x, layers.Dense(2, name="${out}")(y), name="hostile")
+
+
+ALL = [
+    sequential,
+    residual,
+    unet,
+    structured,
+    siamese,
+    tied_loop,
+    operators,
+    recurrent,
+    nested,
+    twice,
+    attention,
+    fixed_batch,
+    hostile_names,
+]
