@@ -1,4 +1,4 @@
-"""Every constructor of `keras.applications`, at the smallest image it takes, cut at a candidate and in the middle."""
+"""Every constructor of `keras.applications`, at the smallest image it takes: cut at a candidate and in the middle, drawn."""
 
 import gc
 import inspect
@@ -8,6 +8,10 @@ import numpy as np
 import pytest
 
 import kerassplit_widget as ks
+from kerassplit_widget.structure.layout import lay_out
+
+from ..drawing_metrics import quality
+from . import zoo
 
 # Smallest image side with include_top=False; 32 for all others.
 SMALLEST = {"Xception": 71, "InceptionV3": 75, "InceptionResNetV2": 75}
@@ -15,6 +19,9 @@ SMALLEST = {"Xception": 71, "InceptionV3": 75, "InceptionResNetV2": 75}
 NAMES = sorted(
     name for name, value in vars(keras.applications).items() if inspect.isfunction(value) and name[0].isupper()
 )
+
+# No lines cross in the drawings of these; NASNets have cells that cannot be drawn without.
+UNCROSSED = {name for name in NAMES if not name.startswith("NASNet")}
 
 CANDIDATES = {"ResNet50": 39, "NASNetLarge": 5, "VGG16": 21, "DenseNet201": 119}
 
@@ -66,6 +73,14 @@ def test_candidate_and_half_depth_cuts_are_exact(name, tmp_path):
         assert weights == {id(weight) for weight in model.weights}
     assert len(ks.split(model, [middle])[0].outputs) == 1
 
+    layout = lay_out(graph.successors)
+    drawing = quality(layout)
+    assert drawing.overlaps == 0
+    assert drawing.hits == 0
+    assert all(layout.x[graph.number[cut.points[0]]] == 0 for cut in candidates)
+    if name in UNCROSSED:
+        assert drawing.crossings == 0
+
     assert all_nodes(model) == before
     path = tmp_path / "model.keras"
     model.save(path)
@@ -84,3 +99,12 @@ def test_known_number_of_candidates(name, count):
     assert len(set(points)) == count
     assert model.layers[0].name not in points
     assert model.layers[-1].name not in points
+
+
+def test_a_unet_is_drawn_without_crossings():
+    model = zoo.unet(depth=4)
+    graph = ks.read(model)
+    layout = lay_out(graph.successors)
+    drawing = quality(layout)
+    assert (drawing.crossings, drawing.hits, drawing.overlaps) == (0, 0, 0)
+    assert all(layout.x[graph.number[cut.points[0]]] == 0 for cut in ks.cut_candidates(model))

@@ -1,0 +1,1 @@
+"""What people see and touch: the widget, figures, and the notebook around them."""

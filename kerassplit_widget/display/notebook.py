@@ -1,0 +1,100 @@
+"""What the notebook around a widget offers: its variables."""
+
+from __future__ import annotations
+
+import builtins
+import keyword
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from kerassplit_widget.errors import NamingError
+from kerassplit_widget.structure.text import listed
+
+__all__ = ["default_names", "in_use", "model_variable", "parse_names", "put", "variables"]
+
+
+def variables() -> dict[str, Any] | None:
+    """Return the notebook's variables, or None where there is no notebook (a script, marimo)."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    return None if shell is None else shell.user_ns
+
+
+def default_names(count: int) -> str:
+    """Write the default variable names of so many parts: ``"part_1, part_2"``."""
+    return ", ".join(f"part_{i}" for i in range(1, count + 1))
+
+
+def parse_names(text: str | Sequence[str], count: int) -> list[str]:
+    """Check the variable names for the parts of a split.
+
+    Parameters
+    ----------
+    text : str or sequence of str
+        Names, in one string divided by commas or one by one.
+    count : int
+        Number of parts.
+
+    Returns
+    -------
+    list of str
+
+    Raises
+    ------
+    NamingError
+        If there are too few or too many, one is given twice, or one is no Python identifier or a keyword.
+    """
+    names = [name.strip() for name in (text.split(",") if isinstance(text, str) else text)]
+    for name in names:
+        if not name.isidentifier() or keyword.iskeyword(name):
+            what = "a Python keyword" if keyword.iskeyword(name) else "not a Python identifier"
+            raise NamingError(
+                f"{name!r} cannot name a variable: it is {what}. "
+                "Use letters, digits and underscores, not beginning with a digit."
+            )
+    if len(names) != count:
+        raise NamingError(
+            f"{count} parts need {count} variable names; found {len(names)}: {', '.join(names)}. "
+            f"For example: {default_names(count)}."
+        )
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise NamingError(f"{listed(twice)} is given twice. Each part needs its own variable.")
+    return names
+
+
+def in_use(names: Sequence[str]) -> list[str]:
+    """List which names are already variables of the notebook or built into Python."""
+    known = variables() or {}
+    return [name for name in names if name in known or hasattr(builtins, name)]
+
+
+def put(values: Mapping[str, Any]) -> bool:
+    """Set variables of the notebook.
+
+    Parameters
+    ----------
+    values : mapping of str to object
+
+    Returns
+    -------
+    bool
+        False where there is no notebook to set them in.
+    """
+    known = variables()
+    if known is None:
+        return False
+    known.update(values)
+    return True
+
+
+def model_variable(model: object) -> str:
+    """Name the notebook's variable that holds a model; ``"model"`` when there is none."""
+    known = variables() or {}
+    names = (
+        name
+        for name, value in list(known.items())
+        if value is model and name.isidentifier() and not name.startswith("_")
+    )
+    return next(names, "model")

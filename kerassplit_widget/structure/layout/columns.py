@@ -1,0 +1,148 @@
+"""Columns of a core: the x of every node, once the order on each level is known.
+
+Nodes are drawn towards their neighbours by isotonic regression (pool adjacent violators), which
+finds on one level the least moved positions that keep order and gaps. Trunks pull most, so that
+they become straight, and the spine of the core is held on the axis.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import floor
+
+from kerassplit_widget.structure.layout.layered import LayeredGraph
+
+__all__ = ["columns"]
+
+_SWEEPS = 10
+_ONE_SIDED = 4  # sweeps in which only the level before counts
+_ON_AXIS = 1e5  # weight of a node that belongs on the axis
+_PULL = (1.0, 3.0, 8.0)  # of a neighbour, if none, one or both of the two are dummies
+_TRUNK_WEIGHT = 4.0
+
+
+def columns(graph: LayeredGraph, levels: Sequence[Sequence[int]], gaps: Sequence[Sequence[float]]) -> list[float]:
+    """Choose the x of every node, in multiples of half a pixel.
+
+    Parameters
+    ----------
+    graph : LayeredGraph
+    levels : sequence of sequences of int
+        Nodes of each level from left to right.
+    gaps : sequence of sequences of float
+        The least distance between each node of a level and the next one on it.
+    """
+    found = _Columns(graph, levels, gaps)
+    found.settle()
+    for _ in range(2):
+        for trunk in graph.trunks:
+            if len(trunk) > 1:
+                found.straighten(trunk)
+    return [floor(2 * value + 0.5) / 2 for value in found.x]
+
+
+class _Columns:
+    """Positions that always keep the order and the gaps of every level."""
+
+    def __init__(
+        self,
+        graph: LayeredGraph,
+        levels: Sequence[Sequence[int]],
+        gaps: Sequence[Sequence[float]],
+    ) -> None:
+        self.graph, self.levels, self.gaps = graph, levels, gaps
+        self.x = [0.0] * len(graph.level)
+        self.slot = [0] * len(graph.level)
+        for level, gap in zip(levels, gaps, strict=True):
+            place = -sum(gap) / 2  # packed and centred, to start with
+            for i, (node, width) in enumerate(zip(level, (*gap, 0.0), strict=True)):
+                self.x[node] = place
+                self.slot[node] = i
+                place += width
+        self.spine = _spine(graph)
+
+    def settle(self) -> None:
+        """Sweep down and up, first drawn by one side only, then by both."""
+        rows = range(len(self.levels))
+        sides = (self.graph.up, self.graph.down)
+        for sweep in range(_SWEEPS):
+            near = sides if sweep >= _ONE_SIDED else (sides[sweep % 2],)
+            for row in rows if sweep % 2 == 0 else reversed(rows):
+                self._settle_level(row, near)
+
+    def _settle_level(self, row: int, near: Sequence[Sequence[Sequence[int]]]) -> None:
+        x, items = self.x, self.graph.items
+        goals, weights = [], []
+        for node in self.levels[row]:
+            if node in self.spine:
+                goals.append(0.0)
+                weights.append(_ON_AXIS)
+                continue
+            dummy = node >= items
+            total = pull = 0.0
+            for side in near:
+                for other in side[node]:
+                    weight = _PULL[dummy + (other >= items)]
+                    total += weight
+                    pull += weight * x[other]
+            goals.append(pull / total if total else x[node])
+            weights.append(_TRUNK_WEIGHT if dummy else 1.0)
+        moved = _isotonic(goals, weights, self.gaps[row])
+        for node, value in zip(self.levels[row], moved, strict=True):
+            x[node] = value
+
+    def straighten(self, trunk: Sequence[int]) -> None:
+        """Put the longest runs of a trunk that fit between their neighbours on one x each."""
+        x = self.x
+        start = 0
+        while start < len(trunk):
+            low, high = self._room(trunk[start])
+            end = start + 1
+            while end < len(trunk):
+                left, right = self._room(trunk[end])
+                if max(low, left) > min(high, right):
+                    break
+                low, high = max(low, left), min(high, right)
+                end += 1
+            run = trunk[start:end]
+            middle = sorted(x[node] for node in run)[len(run) // 2]
+            if low <= high:  # rounding may leave a single dummy no room at all
+                for node in run:
+                    x[node] = min(max(middle, low), high)
+            start = end
+
+    def _room(self, node: int) -> tuple[float, float]:
+        """Find the least and the largest x of a node between its neighbours on the level."""
+        row, i = self.graph.level[node], self.slot[node]
+        level, gap = self.levels[row], self.gaps[row]
+        low = self.x[level[i - 1]] + gap[i - 1] if i else float("-inf")
+        high = self.x[level[i + 1]] - gap[i] if i + 1 < len(level) else float("inf")
+        return low, high
+
+
+def _spine(graph: LayeredGraph) -> set[int]:
+    """Items that at most one tensor passes by, one for each level, and the two ends."""
+    best: dict[int, int] = {}
+    for item, passing in enumerate(graph.passing):
+        level = graph.level[item]
+        if passing <= 1 and (level not in best or passing < graph.passing[best[level]]):
+            best[level] = item
+    return {*best.values(), 0, graph.items - 1}
+
+
+def _isotonic(goals: Sequence[float], weights: Sequence[float], gap: Sequence[float]) -> list[float]:
+    """Minimise sum of weight * (x - goal)^2 with x[i + 1] - x[i] >= gap[i]."""
+    shifts = [0.0]
+    for width in gap:
+        shifts.append(shifts[-1] + width)
+    pools: list[tuple[float, float, int]] = []  # mean, weight, count
+    for goal, weight, shift in zip(goals, weights, shifts, strict=True):
+        mean, count = goal - shift, 1
+        while pools and pools[-1][0] >= mean:
+            other, other_weight, other_count = pools.pop()
+            mean = (other * other_weight + mean * weight) / (other_weight + weight)
+            weight += other_weight
+            count += other_count
+        pools.append((mean, weight, count))
+    flat = [mean for mean, _, count in pools for _ in range(count)]
+    return [mean + shift for mean, shift in zip(flat, shifts, strict=True)]

@@ -1,0 +1,176 @@
+"""Measuring: the shape of every region, found from the inside out.
+
+Regions that are built alike get the same shape object (hash-consing), so they come out congruent by
+construction, and a network of a thousand equal blocks measures one of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Sequence
+from itertools import groupby
+from operator import itemgetter
+
+from kerassplit_widget.structure.layout.core import core_shape
+from kerassplit_widget.structure.layout.shapes import Measured, ParallelShape, Shape, Spacing
+from kerassplit_widget.structure.regions.tree import SOURCE, Region
+
+__all__ = ["Measurer"]
+
+
+class Measurer:
+    """Gives every region of a tree its shape."""
+
+    def __init__(self, spacing: Spacing) -> None:
+        self.spacing = spacing
+        self._shapes: dict[Hashable, Shape] = {}
+        self._colours: dict[Hashable, int] = {}
+        self._measured: dict[Region, Measured] = {}
+
+    def measure(self, tree: Region) -> dict[Region, Measured]:
+        """Shapes of all regions in `tree`, children before parents."""
+        sink = tree.exit
+        for region in reversed(list(tree.walk())):
+            # At an open end there are no edges to fan out, and branches are aligned to the other.
+            open_ends = (region.entry == SOURCE, region.exit == sink)
+            if region.kind == "series":
+                found = self._series(region, open_ends)
+            elif region.kind == "parallel":
+                found = self._parallel(region, open_ends)
+            else:
+                found = self._core(region, open_ends)
+            self._measured[region] = found
+        return self._measured
+
+    def _shape(self, region: Region) -> Shape:
+        return self._measured[region].shape
+
+    def _series(self, region: Region, open_ends: tuple[bool, bool]) -> Measured:
+        children = region.children
+        inner = [None if isinstance(c, int) else self._shape(c) for c in children]
+        # A region at either end needs a gap in which its edges fan out from the series' own port.
+        fans = sum(
+            1
+            for shape, is_open in zip((*inner[:1], *inner[-1:]), open_ends, strict=False)
+            if shape is not None and not is_open
+        )
+        key = ("series", fans, *(0 if shape is None else shape.number for shape in inner))
+        shape = self._shapes.get(key)
+        if shape is None:
+            shape = self._series_shape(inner, region.size, fans)
+            self._shapes[key] = shape
+        return Measured(shape, children)
+
+    def _series_shape(self, inner: Sequence[Shape | None], size: int, fans: int) -> Shape:
+        space = self.spacing
+        left = right = space.width / 2 if None in inner else 0.0
+        height = (max(0, len(inner) - 1) + fans) * space.rank
+        for shape in inner:
+            if shape is None:
+                height += space.height
+            else:
+                height += shape.height
+                left, right = max(left, shape.left), max(right, shape.right)
+        return Shape(len(self._shapes) + 1, left, right, height, size)
+
+    def _parallel(self, region: Region, open_ends: tuple[bool, bool]) -> Measured:
+        branches = sorted(region.regions, key=lambda branch: self._shape(branch).number)
+        inner = [self._shape(branch) for branch in branches]
+        key = ("parallel", open_ends, *(shape.number for shape in inner))
+        shape = self._shapes.get(key)
+        if shape is None:
+            shape = _parallel_shape(len(self._shapes) + 1, inner, region.size, open_ends, self.spacing)
+            self._shapes[key] = shape
+        return Measured(shape, tuple(branches))
+
+    def _core(self, region: Region, open_ends: tuple[bool, bool]) -> Measured:
+        calls = self._canonical(region)
+        local = {call: i for i, call in enumerate((region.entry, *calls, region.exit))}
+        edges = sorted(region.regions, key=lambda edge: (local[edge.exit], local[edge.entry]))
+        ends = [(local[edge.entry], local[edge.exit]) for edge in edges]
+        blocks = [self._shape(edge) for edge in edges]
+        key = ("core", open_ends, *zip(ends, (block.number for block in blocks), strict=True))
+        shape = self._shapes.get(key)
+        if shape is None:
+            number = len(self._shapes) + 1
+            shape = core_shape(number, len(calls), ends, blocks, open_ends, self.spacing)
+            self._shapes[key] = shape
+        return Measured(shape, (*calls, *edges))
+
+    def _canonical(self, core: Region) -> list[int]:
+        """Sort the core's own calls topologically, by structure instead of by number.
+
+        Calls are told apart by their depth and by all that comes before and after them. Calls that
+        are still alike, nearly always interchangeable ones, keep their order.
+        """
+        depth = dict.fromkeys((core.entry, *core.own_calls, core.exit), 0)
+        for edge in core.regions:  # topological: the edges into a call come before those out of it
+            depth[edge.exit] = max(depth[edge.exit], depth[edge.entry] + 1)
+        numbers = [self._shape(edge).number for edge in core.regions]
+        links = [(e.exit, e.entry, k) for e, k in zip(core.regions, numbers, strict=True)]
+        above = self._colours_along(links)
+        below = self._colours_along([(-u, -v, k) for v, u, k in links])  # walk from the exit up
+        return sorted(core.own_calls, key=lambda c: (depth[c], above[c], below[-c], c))
+
+    def _colours_along(self, links: Iterable[tuple[int, int, int]]) -> dict[int, int]:
+        """Give calls numbers by what leads to them; equal numbers mean equal surroundings.
+
+        A link says: to this call, from that one (a smaller number), over a block with this shape.
+        """
+        colours: dict[int, int] = {}
+        for call, group in groupby(sorted(links), key=itemgetter(0)):
+            key = tuple(sorted((colours.get(other, 0), number) for _, other, number in group))
+            colours[call] = self._colours.setdefault(key, len(self._colours) + 1)
+        return colours
+
+
+def _parallel_shape(
+    number: int,
+    inner: Sequence[Shape],
+    size: int,
+    open_ends: tuple[bool, bool],
+    space: Spacing,
+) -> ParallelShape:
+    """Put branches side by side, the skip in a lane on the lighter side."""
+    branches = [i for i, shape in enumerate(inner) if shape.size]
+    height = max(shape.height for shape in inner)
+    axis, left, right = _side_by_side([inner[i] for i in branches], size, space)
+    slots = [(0.0, 0.0)] * len(inner)
+    for i, x in zip(branches, axis, strict=True):
+        slack = height - inner[i].height
+        # Inputs stand close to what reads them, outputs close to what makes them.
+        y = {(True, False): slack, (False, False): slack / 2}.get(open_ends, 0.0)
+        slots[i] = (x, y)
+    if len(branches) < len(inner):
+        (skip,) = set(range(len(inner))) - set(branches)
+        if right <= left:
+            right += space.lane
+            slots[skip] = (right, 0.0)
+        else:
+            left += space.lane
+            slots[skip] = (-left, 0.0)
+    return ParallelShape(number, left, right, height, size, tuple(slots))
+
+
+def _side_by_side(inner: Sequence[Shape], size: int, space: Spacing) -> tuple[list[float], float, float]:
+    """Axes of the branches, and the room to the left and right of the common axis.
+
+    A branch with at least 55 % of the calls goes on the axis and the others beside it, each on the
+    side that is lighter so far. Otherwise the row is centred, the largest branch in the middle.
+    """
+    by_size = sorted(range(len(inner)), key=lambda i: (-inner[i].size, inner[i].number, i))
+    first = inner[by_size[0]]
+    axis = [0.0] * len(inner)
+    left, right = first.left, first.right
+    for i in by_size[1:]:
+        shape = inner[i]
+        if right <= left:
+            axis[i] = right + space.node + shape.left
+            right = axis[i] + shape.right
+        else:
+            axis[i] = -(left + space.node + shape.right)
+            left = -axis[i] + shape.left
+    if first.size < 0.55 * size and len(inner) % 2 == 0:  # an odd row has its middle on the axis
+        shift = (left - right) / 2
+        axis = [x + shift for x in axis]
+        left = right = (left + right) / 2
+    return axis, left, right

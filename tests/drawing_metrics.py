@@ -1,0 +1,161 @@
+"""How good a drawing is: crossings, hits, overlaps, strokes laid over each other, straightness.
+
+A stroke is a straight piece of a route. Pieces that edges of one producer share, its trunk, are one
+stroke, also where one edge leaves the trunk before the other. Strokes of edges with a call in
+common are not compared: they meet at that call.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+
+from kerassplit_widget.structure.layout import Layout
+
+__all__ = ["Quality", "crossings", "hits", "overlaps", "quality", "straightness", "strokes"]
+
+Array = npt.NDArray[np.float64]
+
+_MARGIN = 2.0  # a line this far inside a box counts as running through it
+_TOUCH = 0.5  # boxes that come closer than their size less this overlap
+_SHARED = -7.0  # the consumer of a stroke that leads to several
+
+
+@dataclass(frozen=True)
+class Quality:
+    crossings: int
+    laid_over: int
+    hits: int
+    overlaps: int
+
+
+def quality(layout: Layout) -> Quality:
+    lines = strokes(layout)
+    crossed, laid_over = _meetings(lines)
+    return Quality(crossed, laid_over, hits(layout, lines), overlaps(layout))
+
+
+def crossings(layout: Layout) -> int:
+    """Pairs of strokes of unrelated edges that cross."""
+    return _meetings(strokes(layout))[0]
+
+
+def strokes(layout: Layout) -> Array:
+    """Rows (x0, y0, x1, y1, producer, consumer), trunks joined."""
+    slanted: dict[tuple[float, ...], tuple[float, ...]] = {}
+    vertical: dict[tuple[int, float], set[tuple[float, float, int]]] = defaultdict(set)
+    ends = zip(layout.sources.tolist(), layout.targets.tolist(), strict=True)
+    starts = layout.route_start
+    for edge, (u, v) in enumerate(ends):
+        route = layout.points[starts[edge] : starts[edge + 1]].round(2).tolist()
+        for (x0, y0), (x1, y1) in pairwise(route):
+            if x0 == x1:
+                vertical[u, x0].add((min(y0, y1), max(y0, y1), v))
+            else:
+                slanted.setdefault((u, x0, y0, x1, y1), (x0, y0, x1, y1, u, v))
+    rows = list(slanted.values())
+    for (u, x), pieces in vertical.items():
+        rows += [(x, low, x, high, u, v) for low, high, v in _unions(sorted(pieces))]
+    return np.array(rows, dtype=float).reshape(-1, 6)
+
+
+def _unions(pieces: list[tuple[float, float, int]]) -> list[tuple[float, float, float]]:
+    """Join overlapping intervals; one that leads to several consumers belongs to none."""
+    joined: list[tuple[float, float, float]] = []
+    for low, high, consumer in pieces:
+        if joined and low < joined[-1][1] - 1e-6:
+            before = joined[-1]
+            owner = before[2] if before[2] == consumer else _SHARED
+            joined[-1] = (before[0], max(before[1], high), owner)
+        else:
+            joined.append((low, high, consumer))
+    return joined
+
+
+def _meetings(lines: Array) -> tuple[int, int]:
+    """Count crossing pairs, and pairs that lie on one line for more than 3 pixels."""
+    low, high = np.minimum(lines[:, 1], lines[:, 3]), np.maximum(lines[:, 1], lines[:, 3])
+    order = np.argsort(low, kind="stable")
+    lines, low, high = lines[order], low[order], high[order]
+    left, right = np.minimum(lines[:, 0], lines[:, 2]), np.maximum(lines[:, 0], lines[:, 2])
+    ends = np.searchsorted(low, high, side="right")
+    crossed = laid_over = 0
+    for i, line in enumerate(lines):
+        rest = slice(i + 1, ends[i])
+        u, v = lines[rest, 4], lines[rest, 5]
+        unrelated = (u != line[4]) & (v != line[5]) & (u != line[5]) & (v != line[4])
+        near = (left[rest] <= right[i]) & (right[rest] >= left[i]) & unrelated
+        if near.any():
+            found = _meet(line, lines[rest][near])
+            crossed += found[0]
+            laid_over += found[1]
+    return crossed, laid_over
+
+
+def _meet(line: Array, others: Array) -> tuple[int, int]:
+    start, along = line[:2], line[2:4] - line[:2]
+    tails, heads = others[:, :2], others[:, 2:4]
+    d1, d2 = _cross(along, tails - start), _cross(along, heads - start)
+    d3, d4 = _cross(heads - tails, start - tails), _cross(heads - tails, line[2:4] - tails)
+    tiny = 1e-6 * np.abs(along).sum() * np.abs(heads - tails).sum(axis=1) + 1e-9
+    crossed = (d1 * d2 < -tiny) & (d3 * d4 < -tiny)
+    length = np.hypot(*along)
+    on_line = (np.abs(d1) < length) & (np.abs(d2) < length)  # both ends within a pixel
+    t0, t1 = (tails - start) @ along / length, (heads - start) @ along / length
+    shared = np.minimum(np.maximum(t0, t1), length) - np.maximum(np.minimum(t0, t1), 0)
+    return int(crossed.sum()), int((on_line & (shared > 3)).sum())
+
+
+def _cross(a: Array, b: Array) -> Array:
+    product: Array = a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]
+    return product
+
+
+def hits(layout: Layout, lines: Array | None = None) -> int:
+    """Pairs of a stroke and a box it runs through, the boxes at the edge's ends left out."""
+    lines = strokes(layout) if lines is None else lines
+    half = np.array(layout.size) / 2 - _MARGIN
+    order = np.argsort(layout.y, kind="stable")
+    centres = np.stack([layout.x, layout.y], axis=1)[order].astype(float)
+    count = 0
+    for line in lines:
+        top, bottom = sorted((line[1], line[3]))
+        rows = slice(*np.searchsorted(centres[:, 1], (top - half[1], bottom + half[1])))
+        foreign = (order[rows] != line[4]) & (order[rows] != line[5])
+        count += int((foreign & _runs_through(line, centres[rows], half)).sum())
+    return count
+
+
+def _runs_through(line: Array, centres: Array, half: Array) -> npt.NDArray[np.bool_]:
+    """Clip a stroke to each box (Liang and Barsky); is anything left?"""
+    enter, leave = np.zeros(len(centres)), np.ones(len(centres))
+    for axis in (0, 1):
+        low, high = centres[:, axis] - half[axis], centres[:, axis] + half[axis]
+        start, step = line[axis], line[axis + 2] - line[axis]
+        if step == 0:
+            leave = np.where((start < low) | (start > high), -1.0, leave)
+        else:
+            first, second = (low - start) / step, (high - start) / step
+            enter = np.maximum(enter, np.minimum(first, second))
+            leave = np.minimum(leave, np.maximum(first, second))
+    inside: npt.NDArray[np.bool_] = leave > enter
+    return inside
+
+
+def overlaps(layout: Layout) -> int:
+    """Pairs of boxes that overlap."""
+    width, height = layout.size
+    order = np.argsort(layout.y, kind="stable")
+    x, y = layout.x[order].astype(float), layout.y[order].astype(float)
+    ends = np.searchsorted(y, y + height - _TOUCH)
+    return sum(int((np.abs(x[i + 1 : ends[i]] - x[i]) < width - _TOUCH).sum()) for i in range(len(x)))
+
+
+def straightness(layout: Layout, calls: npt.ArrayLike) -> float:
+    """Share of the given calls that stand on one straight line, their median x."""
+    x = layout.x[np.asarray(calls, dtype=int)]
+    return float((np.abs(x - np.median(x)) < 1).mean()) if len(x) else 1.0

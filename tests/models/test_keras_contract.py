@@ -1,0 +1,104 @@
+"""Everything private that `keras_internals` uses of Keras, each with the sentence to read when it has moved."""
+
+import inspect
+
+import keras
+import pytest
+from keras.src.models.functional import Functional, clone_graph_nodes
+from keras.src.ops.node import Node
+
+from kerassplit_widget.models import keras_internals as internals
+
+from . import zoo
+
+
+def test_functional_and_sequential_hold_their_graph_where_we_read_it():
+    model = zoo.residual()
+    assert isinstance(model, Functional), "keras.Model(inputs, outputs) is no longer keras.src's Functional"
+    nodes = [node for depth in model._nodes_by_depth.values() for node in depth]
+    assert all(isinstance(node, Node) for node in nodes), "Functional._nodes_by_depth no longer maps depths to nodes"
+    assert isinstance(zoo.sequential()._functional, Functional), "Sequential._functional has moved"
+    assert keras.Sequential([keras.layers.Dense(2)])._functional is None, "an unbuilt Sequential has a graph now"
+
+
+def test_walking_depths_downwards_is_a_topological_order():
+    seen = set()
+    for node in internals.nodes_in_order(zoo.unet(depth=4)):
+        for tensor in node.input_tensors:
+            assert id(tensor) in seen, "walking _nodes_by_depth downwards is no longer topological"
+        seen.update(id(tensor) for tensor in node.outputs)
+
+
+def test_a_node_knows_operation_arguments_and_outputs():
+    model = zoo.recurrent()
+    node = model.get_layer("decoder")._inbound_nodes[0]
+    assert node.operation is model.get_layer("decoder"), "Node.operation has moved"
+    assert len(node.arguments.kwargs["initial_state"]) == 2, "Node.arguments.kwargs has moved"
+    assert isinstance(node.arguments.args[0], keras.KerasTensor), "Node.arguments.args has moved"
+    assert len(node.input_tensors) == 3, "Node.input_tensors has moved"
+    assert node.is_input is False, "Node.is_input has moved"
+    doubled, _ = node.arguments.convert(lambda x: (x, x) if isinstance(x, keras.KerasTensor) else x)
+    assert len(doubled[0]) == 2, "SymbolicArguments.convert has moved"
+
+
+def test_a_node_is_written_as_keras_itself_writes_it():
+    parameters = list(inspect.signature(Node.__init__).parameters)
+    assert parameters == ["self", "operation", "call_args", "call_kwargs", "outputs"], "Node() takes other arguments now"
+    assert "Node(" in inspect.getsource(
+        inspect.getmodule(clone_graph_nodes)
+    ), "Keras no longer clones graphs by writing nodes; check write_node"
+
+
+def test_a_tensor_knows_where_it_was_made():
+    model = zoo.recurrent()
+    operation, node, output = internals.tensor_places(model.get_layer("encoder").output[1])
+    assert (operation.name, node, output) == ("encoder", 0, 1), "KerasTensor._keras_history has moved"
+
+
+def test_structures_of_inputs_and_outputs():
+    model = zoo.structured()
+    assert set(internals.input_structure(model)) == {"left", "right"}, "Function._inputs_struct has moved"
+    assert set(internals.output_structure(model)) == {"main", "early", "same"}, "Function._outputs_struct has moved"
+
+
+def test_layers_keep_their_variables_where_ghosts_look():
+    layer = zoo.residual().get_layer("bn")
+    assert len(layer._trainable_variables) == 2, "Layer._trainable_variables has moved"
+    assert len(layer._non_trainable_variables) == 2, "Layer._non_trainable_variables has moved"
+    for name in ("_losses", "_loss_ids", "_losses_override", "_inbound_nodes", "_outbound_nodes", "name"):
+        assert name in vars(layer), f"Layer.{name} is no longer an attribute of the instance"
+
+
+def test_a_ghost_is_a_second_handle_on_the_same_layer():
+    layer = zoo.residual().get_layer("bn")
+    nodes = list(layer._inbound_nodes)
+    twin = internals.ghost(layer, "twin")
+    assert type(twin) is type(layer) and twin.name == "twin" and layer.name == "bn"
+    assert [id(w) for w in twin.weights] == [id(w) for w in layer.weights]
+    assert [id(w) for w in twin.trainable_weights] == [id(w) for w in layer.trainable_weights]
+    twin(keras.Input((8, 8, 4)))
+    assert layer._inbound_nodes == nodes and len(twin._inbound_nodes) == 1
+    twin.trainable = False
+    assert twin.trainable_weights == [] and len(layer.trainable_weights) == 2
+
+
+def test_losses_of_a_ghost_do_not_reach_the_layer():
+    layer = keras.layers.Dense(2, activity_regularizer="l2", name="regular")
+    model = keras.Model(x := keras.Input((3,)), layer(x))
+    twin = internals.ghost(layer)
+    twin(keras.ops.ones((1, 3)))
+    assert len(twin.losses) == 1 and layer.losses == [] and model.losses == []
+
+
+@pytest.mark.parametrize("make", [m for m in zoo.ALL if m is not zoo.operators], ids=lambda make: make.__name__)
+def test_a_fingerprint_sees_a_new_node_and_a_frozen_layer(make):
+    model = make()
+    before = internals.fingerprint(model)
+    assert internals.fingerprint(model) == before
+    layer = model.layers[-1]
+    layer.trainable = False
+    assert internals.fingerprint(model) != before
+    layer.trainable = True
+    assert internals.fingerprint(model) == before
+    keras.Model(model.inputs, layer(keras.tree.map_structure(keras.ops.copy, layer.input)))
+    assert internals.fingerprint(model) != before
