@@ -26,6 +26,9 @@ __all__ = ["SplitWidget"]
 
 _STATIC = Path(__file__).parent / "static"
 
+_BOX = (172.0, 38.0)
+"""Width and height of a call's box in pixels: two lines of text, of about 28 characters."""
+
 
 def _bundle(name: str) -> str | Path:
     """Return the built front end as text; as a file that is watched only while it is being developed.
@@ -123,11 +126,11 @@ class SplitWidget(anywidget.AnyWidget):
             "clear": lambda message: self._edit(self._clear),
             "undo": lambda message: self._edit(self._editor.undo),
             "redo": lambda message: self._edit(self._editor.redo),
-            "split": lambda message: self._split_pressed(),
+            "split": self._split_pressed,
             "verify": self._verify_pressed,
             "code": lambda message: {"code": self.code},
         }
-        layout = lay_out(reading.graph.successors)
+        layout = lay_out(reading.graph.successors, size=_BOX)
         super().__init__(height=height, _picture=wire.picture(reading.graph, layout, batch_size=batch_size))
         self._refresh()
         self.status = (
@@ -256,8 +259,10 @@ class SplitWidget(anywidget.AnyWidget):
         if not self.cuts:
             raise CutError("No cut is placed. Choose a call to cut after first.")
 
-    def _split_pressed(self) -> None:
+    def _split_pressed(self, message: dict[str, Any]) -> None:
         self._require_cuts()
+        if isinstance(message.get("names"), str):  # what is in the field now; the trait may lag behind
+            self.variable_names = message["names"]
         names = notebook.parse_names(self.variable_names, len(self.cuts) + 1)
         used = notebook.in_use([*names, "split"])
         if used and used != self._asked_to_replace:

@@ -6,7 +6,8 @@ of them and fails with a sentence when a new Keras has moved one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import keras
@@ -20,6 +21,7 @@ __all__ = [
     "Operation",
     "called_once",
     "copy_tensor",
+    "count_params",
     "fingerprint",
     "function_of",
     "ghost",
@@ -29,6 +31,7 @@ __all__ = [
     "nodes_in_order",
     "output_structure",
     "own_nodes",
+    "refill",
     "tensor_places",
     "write_node",
 ]
@@ -108,9 +111,29 @@ def input_like(tensor: keras.KerasTensor, name: str) -> keras.KerasTensor:
 
 
 def copy_tensor(tensor: keras.KerasTensor) -> keras.KerasTensor:
-    """Make a symbolic tensor of the same kind that belongs to no graph yet."""
+    """Make a symbolic tensor of the same kind, and name, that belongs to no graph yet."""
     extra = {"ragged": True} if getattr(tensor, "ragged", False) else {}
-    return keras.KerasTensor(tensor.shape, tensor.dtype, sparse=tensor.sparse, **extra)
+    return keras.KerasTensor(tensor.shape, tensor.dtype, sparse=tensor.sparse, name=tensor.name, **extra)
+
+
+def refill(node: Node, fill: Callable[[keras.KerasTensor], keras.KerasTensor]) -> tuple[Any, dict[str, Any]]:
+    """Return the arguments of a call with other symbolic tensors in the places of its own.
+
+    The test for the common case, one tensor and nothing else, is Keras's own; it saves walking the structure.
+    """
+    arguments = node.arguments
+    if arguments._single_positional_tensor is not None:
+        return (fill(arguments._single_positional_tensor),), {}
+    args, kwargs = arguments.convert(lambda x: fill(x) if isinstance(x, keras.KerasTensor) else x)
+    return args, kwargs
+
+
+def count_params(operation: Operation) -> int:
+    """Count the parameters of an operation, as ``Layer.count_params`` does.
+
+    The shape is read from where Keras keeps it: ``Variable.shape`` builds a new object at every look on TensorFlow.
+    """
+    return sum(math.prod(weight._shape) for weight in getattr(operation, "weights", ()))
 
 
 def write_node(

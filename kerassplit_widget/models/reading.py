@@ -241,8 +241,7 @@ class _Walker:
         operation = node.operation
         layer = self.layers.setdefault(id(operation), frame.prefix + operation.name)
         if id(operation) not in self.params:
-            is_layer = isinstance(operation, keras.layers.Layer)
-            self.params[id(operation)] = operation.count_params() if is_layer else 0
+            self.params[id(operation)] = internals.count_params(operation)
         outputs = tuple(
             Tensor(tensor_name(name, i), name, i, tuple(tensor.shape), tensor.dtype)
             for i, tensor in enumerate(node.outputs)

@@ -209,9 +209,8 @@ def split(model: Any, cuts: Any) -> Split:
 def _collapse(reading: Reading, heads: list[frozenset[int]]) -> tuple[Reading, list[set[int]]]:
     """Read again with only those nested models open that a cut goes through; the others stay whole in a part."""
     names = reading.graph.names
-    groups = {
-        name[: match.start()] for name in names for match in re.finditer("/", name)
-    }  # every group of the graph, by its path
+    # Every group of the graph, by its path.
+    groups = {name[: match.start()] for name in names if "/" in name for match in re.finditer("/", name)}
     if not groups:
         return reading, [set(head) for head in heads]
     cut_through = set()
@@ -350,9 +349,7 @@ def _repeat(
     if twin is None:
         twin = internals.ghost(operation, names.layers.get(step.call.layer))
         ghosts[id(operation)] = twin
-    args, kwargs = step.node.arguments.convert(
-        lambda x: made[step.names[id(x)]] if isinstance(x, keras.KerasTensor) else x
-    )
+    args, kwargs = internals.refill(step.node, lambda tensor: made[step.names[id(tensor)]])
     outputs = internals.write_node(twin, args, kwargs, step.node.outputs)
     for tensor, output in zip(step.call.outputs, outputs, strict=True):
         made[tensor.name] = output

@@ -126,6 +126,12 @@ def test_own_variable_names(front, shell):
     assert "3 parts need 3 variable names" in front.ask("split")["error"]
 
 
+def test_names_may_come_with_the_press(front, shell):
+    front.ask("toggle", call="add")
+    assert front.ask("split", names="first, second")["ok"]
+    assert front.widget.variable_names == "first, second" and isinstance(shell.user_ns["second"], keras.Model)
+
+
 def test_verify_reports_progress_and_proof(front):
     front.ask("toggle", call="conv")
     assert front.ask("verify")["ok"]

@@ -1,4 +1,4 @@
-"""Every constructor of `keras.applications`, at the smallest image it takes: cut at a candidate and in the middle, drawn."""
+"""Every constructor of `keras.applications`, at the smallest image it takes: cut in two places, and drawn."""
 
 import gc
 import inspect

@@ -41,12 +41,28 @@ def test_a_node_knows_operation_arguments_and_outputs():
     assert len(doubled[0]) == 2, "SymbolicArguments.convert has moved"
 
 
+def test_the_single_tensor_case_is_recognised():
+    single, many = zoo.residual().get_layer("conv")._inbound_nodes[0], zoo.residual().get_layer("add")._inbound_nodes[0]
+    assert single.arguments._single_positional_tensor is single.arguments.args[0], "_single_positional_tensor has moved"
+    assert many.arguments._single_positional_tensor is None, "_single_positional_tensor means something else"
+    assert internals.refill(single, lambda tensor: 7) == ((7,), {})
+    assert internals.refill(many, lambda tensor: 7) == (([7, 7],), {})
+
+
+@pytest.mark.parametrize("make", zoo.ALL, ids=lambda make: make.__name__)
+def test_parameters_are_counted_as_keras_does(make):
+    for layer in make().layers:
+        assert internals.count_params(layer) == layer.count_params(), "Variable._shape has moved"
+
+
 def test_a_node_is_written_as_keras_itself_writes_it():
     parameters = list(inspect.signature(Node.__init__).parameters)
-    assert parameters == ["self", "operation", "call_args", "call_kwargs", "outputs"], "Node() takes other arguments now"
-    assert "Node(" in inspect.getsource(
-        inspect.getmodule(clone_graph_nodes)
-    ), "Keras no longer clones graphs by writing nodes; check write_node"
+    assert parameters == ["self", "operation", "call_args", "call_kwargs", "outputs"], (
+        "Node() takes other arguments now"
+    )
+    assert "Node(" in inspect.getsource(inspect.getmodule(clone_graph_nodes)), (
+        "Keras no longer clones graphs by writing nodes; check write_node"
+    )
 
 
 def test_a_tensor_knows_where_it_was_made():

@@ -1,0 +1,45 @@
+// Build the bundle that is committed: one ES module and one style sheet.
+// `node build.mjs [folder]` writes to another folder, so that a test can rebuild and compare.
+import { mkdir, stat } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+
+const here = dirname(fileURLToPath(import.meta.url));
+const out = process.argv[2]
+  ? resolve(process.argv[2])
+  : join(here, "..", "kerassplit_widget", "display", "static");
+const LIMIT = 100_000; // the notebook stores the bundle once per saved model
+
+await mkdir(out, { recursive: true });
+await build({
+  absWorkingDir: here, // paths must not reach the output: it has to be the same everywhere
+  entryPoints: ["src/widget.ts"],
+  bundle: true,
+  format: "esm",
+  target: ["es2022"],
+  charset: "utf8",
+  minify: true,
+  legalComments: "none",
+  sourcemap: false,
+  outfile: join(out, "widget.js"),
+});
+await build({
+  absWorkingDir: here,
+  entryPoints: ["src/widget.css"],
+  bundle: true,
+  charset: "utf8",
+  minify: true,
+  legalComments: "none",
+  outfile: join(out, "widget.css"),
+});
+
+const sizes = await Promise.all(
+  ["widget.js", "widget.css"].map(async (name) => [name, (await stat(join(out, name))).size]),
+);
+const total = sizes.reduce((sum, [, size]) => sum + size, 0);
+console.log(sizes.map(([name, size]) => `${name} ${size} bytes`).join(", "), `(${total} in all)`);
+if (total > LIMIT) {
+  console.error(`The bundle has ${total} bytes; at most ${LIMIT} are allowed.`);
+  process.exit(1);
+}

@@ -1,0 +1,114 @@
+/** Pan, zoom and fit as pure functions. `x`, `y` is the world point at the view's top left. */
+
+export interface Camera {
+  readonly x: number;
+  readonly y: number;
+  readonly scale: number;
+}
+
+export type Bounds = readonly [left: number, top: number, right: number, bottom: number];
+
+export interface ViewSize {
+  readonly width: number;
+  readonly height: number;
+}
+
+/** Below this scale the text in a box cannot be read. */
+export const LEGIBLE = 0.55;
+export const MAX_SCALE = 2.5;
+const READING = 0.95;
+const SMALLEST_READING = 0.82;
+const MARGIN = 20;
+
+const clamp = (value: number, low: number, high: number) => Math.min(Math.max(value, low), high);
+
+export function toScreen(camera: Camera, x: number, y: number): [number, number] {
+  return [(x - camera.x) * camera.scale, (y - camera.y) * camera.scale];
+}
+
+export function toWorld(camera: Camera, sx: number, sy: number): [number, number] {
+  return [camera.x + sx / camera.scale, camera.y + sy / camera.scale];
+}
+
+/** The world rectangle that is visible. */
+export function visible(camera: Camera, view: ViewSize): Bounds {
+  const [right, bottom] = toWorld(camera, view.width, view.height);
+  return [camera.x, camera.y, right, bottom];
+}
+
+export function fitScale(bounds: Bounds, view: ViewSize): number {
+  const width = Math.max(1, bounds[2] - bounds[0]);
+  const height = Math.max(1, bounds[3] - bounds[1]);
+  const room = (total: number) => Math.max(1, total - 2 * MARGIN);
+  return Math.min(1.15, room(view.width) / width, room(view.height) / height);
+}
+
+export function minScale(bounds: Bounds, view: ViewSize): number {
+  return Math.min(0.25, fitScale(bounds, view));
+}
+
+/** The whole model, centred. */
+export function overview(bounds: Bounds, view: ViewSize): Camera {
+  const scale = fitScale(bounds, view);
+  return {
+    x: (bounds[0] + bounds[2] - view.width / scale) / 2,
+    y: (bounds[1] + bounds[3] - view.height / scale) / 2,
+    scale,
+  };
+}
+
+/** What is shown first: the whole model if it can be read so, else its top with the axis x = 0 in the middle. */
+export function opening(bounds: Bounds, view: ViewSize): Camera {
+  if (fitScale(bounds, view) >= LEGIBLE) return overview(bounds, view);
+  // The axis stays in the middle; a little smaller if that brings the whole width in.
+  const half = Math.max(1, -bounds[0], bounds[2]);
+  const inside = (view.width / 2 - MARGIN) / half;
+  const scale = inside >= SMALLEST_READING ? Math.min(inside, READING) : READING;
+  return { x: -view.width / scale / 2, y: bounds[1] - MARGIN / scale, scale };
+}
+
+/** Move the picture by pixels of the screen. */
+export function panBy(camera: Camera, dx: number, dy: number): Camera {
+  return { ...camera, x: camera.x - dx / camera.scale, y: camera.y - dy / camera.scale };
+}
+
+/** Zoom so that the world point under (sx, sy) stays there. */
+export function zoomAbout(
+  camera: Camera,
+  sx: number,
+  sy: number,
+  factor: number,
+  low: number,
+  high = MAX_SCALE,
+): Camera {
+  const scale = clamp(camera.scale * factor, Math.min(low, camera.scale), high);
+  const [wx, wy] = toWorld(camera, sx, sy);
+  return { x: wx - sx / scale, y: wy - sy / scale, scale };
+}
+
+/** Keep the view's middle over the model, so that it cannot be lost. */
+export function keepInside(camera: Camera, bounds: Bounds, view: ViewSize): Camera {
+  const halfWidth = view.width / camera.scale / 2;
+  const halfHeight = view.height / camera.scale / 2;
+  return {
+    x: clamp(camera.x + halfWidth, bounds[0], bounds[2]) - halfWidth,
+    y: clamp(camera.y + halfHeight, bounds[1], bounds[3]) - halfHeight,
+    scale: camera.scale,
+  };
+}
+
+/**
+ * Bring a box to the middle of the height. Sideways the picture only moves when it must, and goes
+ * back to the axis when the box can be seen there: walking along a model should not sway.
+ */
+export function reveal(camera: Camera, box: Bounds, view: ViewSize): Camera {
+  const { scale } = camera;
+  const y = (box[1] + box[3]) / 2 - view.height / scale / 2;
+  const pad = 12 / scale;
+  const fits = (left: number) => box[0] - pad >= left && box[2] + pad <= left + view.width / scale;
+  const onAxis = -view.width / scale / 2;
+  let x = camera.x;
+  if (fits(onAxis)) x = onAxis;
+  else if (!fits(x)) x = (box[0] + box[2]) / 2 - view.width / scale / 2;
+  return { x, y, scale };
+}
