@@ -18,6 +18,7 @@ ORDER = [
     "structure.cuts",
     "structure.layout",
     "models.keras_internals",
+    "models.twins",
     "models.reading",
     "models.cutting",
     "models.codegen",

@@ -6,6 +6,7 @@ of them and fails with a sentence when a new Keras has moved one.
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
@@ -19,20 +20,24 @@ __all__ = [
     "Functional",
     "Node",
     "Operation",
+    "adopt_graph",
     "called_once",
     "copy_tensor",
+    "copy_variable",
     "count_params",
+    "fill_layer",
     "fingerprint",
     "function_of",
-    "ghost",
     "input_like",
     "input_structure",
     "is_plain_sequential",
+    "maker_of",
+    "mask_of",
     "nodes_in_order",
     "output_structure",
     "own_nodes",
     "refill",
-    "tensor_places",
+    "set_name",
     "write_node",
 ]
 
@@ -90,15 +95,14 @@ def output_structure(function: Functional) -> Any:
     return function._outputs_struct
 
 
-def tensor_places(tensor: keras.KerasTensor) -> tuple[Operation | None, int, int]:
-    """Return which operation made a symbolic tensor: operation, number of the node, number of the output."""
-    history = getattr(tensor, "_keras_history", None)
-    return (None, 0, 0) if history is None else tuple(history)
+def maker_of(tensor: keras.KerasTensor) -> Operation:
+    """Return the operation that made a symbolic tensor of a graph."""
+    return tensor._keras_history.operation
 
 
 def input_like(tensor: keras.KerasTensor, name: str) -> keras.KerasTensor:
     """Make a fresh `keras.Input` that accepts what `tensor` is: shape with batch, dtype, sparse, ragged, optional."""
-    maker = tensor_places(tensor)[0]
+    maker = maker_of(tensor)
     optional = isinstance(maker, keras.layers.InputLayer) and maker.optional
     return keras.Input(
         batch_shape=tensor.shape,
@@ -147,7 +151,7 @@ def write_node(
     Parameters
     ----------
     operation : keras.Operation
-        Should be a `ghost`: the node stays on it.
+        Should be a twin (`models.twins`): the node stays on it.
     args, kwargs
         Arguments of the call, with the symbolic tensors of the new graph in them.
     like : sequence of keras.KerasTensor
@@ -163,37 +167,92 @@ def write_node(
     return outputs
 
 
-def ghost(operation: Operation, name: str | None = None) -> Operation:
-    """Make a second handle on a layer or op: same class, same variables, no nodes.
+def mask_of(tensor: Any) -> Any:
+    """Return the mask that travels hidden with a tensor, or None."""
+    return getattr(tensor, "_keras_mask", None)
 
-    Calls recorded on the ghost leave no trace on the original. Freezing the ghost does not freeze the original: Keras
-    writes ``trainable`` through to every variable in ``_trainable_variables``, so the ghost keeps all
-    variables in the other list, whose flags are left alone (what is trainable is decided by the variables' own flags).
+
+def set_name(operation: Operation, name: str) -> None:
+    """Rename an operation that is ours (a twin): Keras forbids renaming a layer through its property."""
+    state: dict[str, Any] = operation.__dict__
+    state["name" if "name" in state else "_name"] = name
+
+
+def copy_variable(variable: keras.Variable) -> keras.Variable:
+    """Make an independent variable with the value, dtype, flags and path of another."""
+    twin = keras.Variable(
+        keras.ops.convert_to_numpy(variable.value) if variable.dtype != "bfloat16" else variable.value,
+        dtype=variable.dtype,
+        trainable=variable.trainable,
+        autocast=variable._autocast,
+        name=variable.name,
+    )
+    twin._path = variable._path
+    for name in ("regularizer", "constraint", "overwrite_with_gradient"):
+        if hasattr(variable, name):
+            setattr(twin, name, getattr(variable, name))
+    return twin
+
+
+def fill_layer(twin: Any, layer: Any, counterpart: Callable[[Any], Any]) -> None:
+    """Give a bare twin the state of a layer.
+
+    Calls recorded on the twin leave no trace on the layer. Freezing the twin does not freeze the layer: Keras writes
+    ``trainable`` through to every variable in ``_trainable_variables``, so the twin keeps all variables in the other
+    list, whose flags are left alone (what is trainable is decided by the variables' own flags).
 
     Parameters
     ----------
-    operation : keras.Operation
-    name : str, optional
-        Name of the ghost, when it may not be the original's.
-
-    Returns
-    -------
-    keras.Operation
+    twin, layer : keras.layers.Layer
+        The twin is empty yet.
+    counterpart : callable
+        From a value that the layer holds to what the twin holds instead.
     """
-    twin = object.__new__(type(operation))
     state: dict[str, Any] = twin.__dict__
-    state.update(vars(operation))
-    state.update(_inbound_nodes=[], _outbound_nodes=[])
-    if name is not None:
-        state["name" if "name" in state else "_name"] = name
-    if isinstance(operation, keras.layers.Layer):
-        state.update(_losses=[], _loss_ids=set(), _losses_override=[])
-        state["_non_trainable_variables"] = [
-            *operation._trainable_variables,
-            *operation._non_trainable_variables,
-        ]
-        state["_trainable_variables"] = []
-    return twin
+    own = {"_inbound_nodes", "_outbound_nodes", "_losses", "_loss_ids", "_losses_override", "_tracker"}
+    for key, value in layer.__dict__.items():
+        # TensorFlow's own bookkeeping of what hangs on the layer; it makes it anew when it needs it.
+        if key in own or (key.startswith("_self_") and key != "_self_setattr_tracking"):
+            continue
+        # Graphs of nested models are adopted as a whole, see `adopt_graph`.
+        state[key] = value if key in _GRAPH or key == "_functional" else counterpart(value)
+    state.update(_inbound_nodes=[], _outbound_nodes=[], _losses=[], _loss_ids=set(), _losses_override=[])
+    for key, stored in list(state.items()):
+        if isinstance(stored, list) and stored is layer.__dict__[key] and key in _STORES:
+            state[key] = list(stored)
+    state["_non_trainable_variables"] = [*state["_trainable_variables"], *state["_non_trainable_variables"]]
+    state["_trainable_variables"] = []
+    tracker = copy.copy(layer._tracker)
+    tracker.config = {name: (test, state[f"_{name}"]) for name, (test, _) in layer._tracker.config.items()}
+    tracker.stored_ids = {name: set(map(id, store)) for name, (_, store) in tracker.config.items()}
+    state["_tracker"] = tracker
+
+
+_STORES = frozenset(("_trainable_variables", "_non_trainable_variables", "_layers", "_metrics", "_seed_generators"))
+"""The lists in which a layer tracks what it owns."""
+
+_GRAPH = frozenset(
+    (
+        "_nodes",
+        "_nodes_by_depth",
+        "_operations",
+        "_operations_by_depth",
+        "_inputs",
+        "_outputs",
+        "_inputs_struct",
+        "_outputs_struct",
+    )
+)
+"""The attributes in which a Functional holds its graph."""
+
+
+def adopt_graph(twin: Any, inner: Functional) -> None:
+    """Make the twin of a nested model compute a graph that was built anew."""
+    state: dict[str, Any] = twin.__dict__
+    if isinstance(twin, keras.Sequential):
+        state["_functional"] = inner
+    else:
+        state.update((key, inner.__dict__[key]) for key in _GRAPH)
 
 
 def fingerprint(model: keras.Model) -> Fingerprint:

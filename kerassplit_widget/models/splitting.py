@@ -1,6 +1,6 @@
 """Cutting a model into parts: each part is a `keras.Model` on the same variables.
 
-The calls of a part are repeated on ghosts of the layers (`keras_internals.ghost`), starting from fresh, named inputs.
+The calls of a part are repeated on twins of the layers (`models.twins`), starting from fresh, named inputs.
 Keras's own ``keras.Model(intermediate, output)`` is not used: it writes nodes on the user's layers for ever, can make
 the original unsaveable, and refuses shared layers on both sides of the cut.
 """
@@ -8,7 +8,7 @@ the original unsaveable, and refuses shared layers on both sides of the cut.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,8 @@ import keras
 from kerassplit_widget.models import codegen
 from kerassplit_widget.models import keras_internals as internals
 from kerassplit_widget.models.cutting import place_cuts
-from kerassplit_widget.models.reading import Reading, Step, read_steps
+from kerassplit_widget.models.reading import Reading, read_steps
+from kerassplit_widget.models.twins import Twins
 from kerassplit_widget.models.verifying import Progress, Verification, verify
 from kerassplit_widget.structure.cuts import Cut
 from kerassplit_widget.structure.graph import LayerGraph
@@ -272,7 +273,7 @@ class _Names:
     Attributes
     ----------
     layers : dict
-        From a layer that lay inside an opened group (``backbone/conv1``) to the name of its ghost (``backbone_conv1``).
+        From a layer that lay inside an opened group (``backbone/conv1``) to the name of its twin (``backbone_conv1``).
     inputs : dict
         From a tensor to the name of the `keras.Input` that stands for it.
     """
@@ -317,7 +318,7 @@ def _build(
     wires: Sequence[Wire],
     names: _Names,
 ) -> keras.Model:
-    """Build one part by repeating its calls on ghosts."""
+    """Build one part by repeating its calls on twins."""
     wire = wires[number]
     made = {name: internals.input_like(reading.symbolic[name], names.inputs[name]) for name in wire.takes}
     inputs: Any = [made[name] for name in wire.takes]
@@ -325,31 +326,24 @@ def _build(
         inputs = keras.tree.pack_sequence_as(internals.input_structure(reading.function), inputs)
     elif len(inputs) == 1:
         (inputs,) = inputs
-    ghosts: dict[int, internals.Operation] = {}
+    renamed = {
+        id(step.node.operation): names.layers[step.call.layer]
+        for step in reading.steps
+        if step.call.layer in names.layers
+    }
+    twins = Twins(rename=lambda operation: renamed.get(id(operation), operation.name))
     for n, step in enumerate(reading.steps):
         if stage[n] == number and not step.call.is_input:
-            _repeat(step, names, made, ghosts)
-    outputs: Any = [made[name] for name in wire.returns]
+            outputs = twins.repeat(step.node, _fill(step.names, made))
+            made.update((tensor.name, output) for tensor, output in zip(step.call.outputs, outputs, strict=True))
+    results: Any = [made[name] for name in wire.returns]
     if number == len(wires) - 1:
-        outputs = keras.tree.pack_sequence_as(internals.output_structure(reading.function), outputs)
-    elif len(outputs) == 1:
-        (outputs,) = outputs
-    return keras.Model(inputs, outputs, name=_safe(f"{reading.graph.name}_part_{number + 1}"))
+        results = keras.tree.pack_sequence_as(internals.output_structure(reading.function), results)
+    elif len(results) == 1:
+        (results,) = results
+    return keras.Model(inputs, results, name=_safe(f"{reading.graph.name}_part_{number + 1}"))
 
 
-def _repeat(
-    step: Step,
-    names: _Names,
-    made: dict[str, keras.KerasTensor],
-    ghosts: dict[int, internals.Operation],
-) -> None:
-    """Repeat a call on the ghost of its operation, with the tensors of the part."""
-    operation = step.node.operation
-    twin = ghosts.get(id(operation))
-    if twin is None:
-        twin = internals.ghost(operation, names.layers.get(step.call.layer))
-        ghosts[id(operation)] = twin
-    args, kwargs = internals.refill(step.node, lambda tensor: made[step.names[id(tensor)]])
-    outputs = internals.write_node(twin, args, kwargs, step.node.outputs)
-    for tensor, output in zip(step.call.outputs, outputs, strict=True):
-        made[tensor.name] = output
+def _fill(names: Mapping[int, str], made: Mapping[str, keras.KerasTensor]) -> Callable[[keras.KerasTensor], Any]:
+    """Give what finds the tensor of the part that takes the place of one of the model."""
+    return lambda tensor: made[names[id(tensor)]]

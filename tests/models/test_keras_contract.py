@@ -8,6 +8,7 @@ from keras.src.models.functional import Functional, clone_graph_nodes
 from keras.src.ops.node import Node
 
 from kerassplit_widget.models import keras_internals as internals
+from kerassplit_widget.models.twins import Twins
 
 from . import zoo
 
@@ -67,8 +68,7 @@ def test_a_node_is_written_as_keras_itself_writes_it():
 
 def test_a_tensor_knows_where_it_was_made():
     model = zoo.recurrent()
-    operation, node, output = internals.tensor_places(model.get_layer("encoder").output[1])
-    assert (operation.name, node, output) == ("encoder", 0, 1), "KerasTensor._keras_history has moved"
+    assert internals.maker_of(model.get_layer("encoder").output[1]).name == "encoder", "_keras_history has moved"
 
 
 def test_structures_of_inputs_and_outputs():
@@ -77,7 +77,7 @@ def test_structures_of_inputs_and_outputs():
     assert set(internals.output_structure(model)) == {"main", "early", "same"}, "Function._outputs_struct has moved"
 
 
-def test_layers_keep_their_variables_where_ghosts_look():
+def test_layers_keep_their_variables_where_twins_look():
     layer = zoo.residual().get_layer("bn")
     assert len(layer._trainable_variables) == 2, "Layer._trainable_variables has moved"
     assert len(layer._non_trainable_variables) == 2, "Layer._non_trainable_variables has moved"
@@ -85,10 +85,10 @@ def test_layers_keep_their_variables_where_ghosts_look():
         assert name in vars(layer), f"Layer.{name} is no longer an attribute of the instance"
 
 
-def test_a_ghost_is_a_second_handle_on_the_same_layer():
+def test_a_twin_is_a_second_handle_on_the_same_layer():
     layer = zoo.residual().get_layer("bn")
     nodes = list(layer._inbound_nodes)
-    twin = internals.ghost(layer, "twin")
+    twin = Twins(rename=lambda layer: "twin").of(layer)
     assert type(twin) is type(layer) and twin.name == "twin" and layer.name == "bn"
     assert [id(w) for w in twin.weights] == [id(w) for w in layer.weights]
     assert [id(w) for w in twin.trainable_weights] == [id(w) for w in layer.trainable_weights]
@@ -98,10 +98,10 @@ def test_a_ghost_is_a_second_handle_on_the_same_layer():
     assert twin.trainable_weights == [] and len(layer.trainable_weights) == 2
 
 
-def test_losses_of_a_ghost_do_not_reach_the_layer():
+def test_losses_of_a_twin_do_not_reach_the_layer():
     layer = keras.layers.Dense(2, activity_regularizer="l2", name="regular")
     model = keras.Model(x := keras.Input((3,)), layer(x))
-    twin = internals.ghost(layer)
+    twin = Twins().of(layer)
     twin(keras.ops.ones((1, 3)))
     assert len(twin.losses) == 1 and layer.losses == [] and model.losses == []
 

@@ -1,0 +1,150 @@
+"""Second handles on layers, on which calls can be recorded without a trace on the user's own.
+
+A *twin* has the class and the configuration of its original. It has its own list of nodes, its own list of losses, and
+twins of the layers inside it, so that nothing done to the twin reaches the original: calling, freezing, saving. It
+holds the very variables of the original (``share``) or copies of them (``copy``).
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
+
+import keras
+
+from kerassplit_widget.models import keras_internals as internals
+from kerassplit_widget.models.keras_internals import Functional, Node, Operation
+
+__all__ = ["Copies", "Twins", "Weights"]
+
+Weights = Literal["share", "copy"]
+Fill = Callable[[keras.KerasTensor], keras.KerasTensor]
+
+
+class Copies:
+    """Copies of variables and random states, one for each original: layers that share a variable share its copy."""
+
+    def __init__(self) -> None:
+        self._made: dict[int, Any] = {}
+
+    def of(self, original: Any) -> Any:
+        """Return the copy of a variable or a seed generator, making it at the first time."""
+        if id(original) not in self._made:
+            if isinstance(original, keras.Variable):
+                made = internals.copy_variable(original)
+            else:
+                made = copy.copy(original)
+                made.state = self.of(original.state)
+            self._made[id(original)] = made
+        return self._made[id(original)]
+
+
+class Twins:
+    """The twins of one part: one for each layer or op, however often it is called.
+
+    Parameters
+    ----------
+    copies : Copies, optional
+        Where copies of variables come from; without it the variables are shared.
+    rename : callable, optional
+        Gives the twin's name, from the original; by default the original's name.
+    """
+
+    def __init__(self, copies: Copies | None = None, rename: Callable[[Operation], str] | None = None) -> None:
+        self._copies = copies
+        self._rename = rename
+        self._made: dict[int, Operation] = {}
+        self._around: dict[int, Operation] = {}  # the layers that are being filled, which what is inside may refer to
+
+    def of(self, operation: Operation) -> Operation:
+        """Return the twin of a layer or op, making it at the first time.
+
+        Parameters
+        ----------
+        operation : keras.Operation
+
+        Returns
+        -------
+        keras.Operation
+        """
+        twin = self._made.get(id(operation))
+        if twin is None:
+            twin = self._made[id(operation)] = object.__new__(type(operation))
+            if isinstance(operation, keras.layers.Layer):
+                self._fill_layer(twin, operation)
+            else:
+                twin.__dict__.update(operation.__dict__, _inbound_nodes=[], _outbound_nodes=[])
+            if self._rename is not None:
+                internals.set_name(twin, self._rename(operation))
+        return twin
+
+    def repeat(self, node: Node, fill: Fill) -> list[keras.KerasTensor]:
+        """Repeat a call on the twin of its operation.
+
+        Parameters
+        ----------
+        node : Node
+            The call.
+        fill : callable
+            From a tensor among the arguments of the call to the one that takes its place.
+
+        Returns
+        -------
+        list of keras.KerasTensor
+            The outputs, flat. They carry masks where those of the call do.
+        """
+        twin = self.of(node.operation)
+        args, kwargs = internals.refill(node, fill)
+        if any(internals.mask_of(tensor) is not None for tensor in node.outputs):
+            outputs: list[keras.KerasTensor] = keras.tree.flatten(twin(*args, **kwargs))
+            return outputs  # with the masks that Keras worked out on the way
+        return internals.write_node(twin, args, kwargs, node.outputs)
+
+    def _fill_layer(self, twin: Any, layer: Any) -> None:
+        # What is inside has twins of its own: Keras saves, but cannot load, a layer that is both inside and beside.
+        inside = Twins(self._copies)
+        inside._around = {**self._around, id(layer): twin}
+        inside._made = dict(inside._around)
+        function = internals.function_of(layer)
+        inner = None if function is None else inside._rebuild(function)
+        internals.fill_layer(twin, layer, inside._counterpart)
+        if inner is not None:
+            internals.adopt_graph(twin, inner)
+
+    def _rebuild(self, function: Functional) -> Functional:
+        """Build the graph of a nested model anew, on the twins of its layers."""
+        made: dict[int, keras.KerasTensor] = {}
+        for tensor in function.inputs:
+            maker = internals.maker_of(tensor)
+            made[id(tensor)] = internals.input_like(tensor, maker.name)
+            self._made[id(maker)] = internals.maker_of(made[id(tensor)])
+        for node in internals.nodes_in_order(function):
+            if not node.is_input:
+                outputs = self.repeat(node, lambda tensor: made[id(tensor)])
+                made.update(zip(map(id, node.outputs), outputs, strict=True))
+        structures = (internals.input_structure(function), internals.output_structure(function))
+        inputs, outputs = (keras.tree.map_structure(lambda tensor: made[id(tensor)], each) for each in structures)
+        return keras.Model(inputs, outputs, name=function.name)
+
+    def _counterpart(self, value: Any) -> Any:
+        """Return what stands in a twin for a value that stands in the original: itself, mostly."""
+        if isinstance(value, keras.layers.Layer):
+            return self.of(value)
+        if self._copies is not None and isinstance(value, keras.Variable | keras.random.SeedGenerator):
+            return self._copies.of(value)
+        if isinstance(value, dict):
+            mapped = {key: self._counterpart(item) for key, item in value.items()}
+            return mapped if any(mapped[key] is not value[key] for key in mapped) else value
+        if isinstance(value, list | tuple | set):
+            return self._counterparts(value)
+        return value
+
+    def _counterparts(self, values: Sequence[Any] | set[Any]) -> Any:
+        old = list(values)
+        new = [self._counterpart(value) for value in old]
+        if all(a is b for a, b in zip(new, old, strict=True)):
+            return values
+        if isinstance(values, tuple) and hasattr(values, "_fields"):
+            return type(values)(*new)
+        return tuple(new) if isinstance(values, tuple) else set(new) if isinstance(values, set) else new
