@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from kerassplit_widget.models.cutting import why_not as why_not
     from kerassplit_widget.models.reading import read as read
     from kerassplit_widget.models.splitting import Split as Split
+    from kerassplit_widget.models.splitting import extract as extract
+    from kerassplit_widget.models.splitting import flatten as flatten
     from kerassplit_widget.models.splitting import split as split
     from kerassplit_widget.models.verifying import Verification as Verification
     from kerassplit_widget.structure.cuts import Cut as Cut
@@ -32,6 +34,8 @@ _HOME = {
     "SplitWidget": "display.widget",
     "Verification": "models.verifying",
     "cut_at": "models.cutting",
+    "extract": "models.splitting",
+    "flatten": "models.splitting",
     "cut_candidates": "models.cutting",
     "plot": "display.figures",
     "read": "models.reading",

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 
 from kerassplit_widget.display.editing import Editor
-from kerassplit_widget.models.splitting import Wire, wire_parts
 from kerassplit_widget.structure.cuts import Cut, cut_candidates
 from kerassplit_widget.structure.graph import LayerGraph
 from kerassplit_widget.structure.layout import Layout
 from kerassplit_widget.structure.text import shape_text
+from kerassplit_widget.structure.wiring import Wire, wire_parts
 
 __all__ = ["VERSION", "cut_row", "picture", "placed", "result"]
 
@@ -118,10 +118,7 @@ def placed(editor: Editor, variables: Sequence[str], batch_size: int = 1) -> dic
     return {
         "cuts": [cut_row(cut, cut.describe(batch_size), batch_size) for cut in cuts],
         "part_of": part_of.tolist(),
-        "parts": [
-            _part_row(graph, wire, np.flatnonzero(part_of == i), _variable(variables, i))
-            for i, wire in enumerate(wires)
-        ],
+        "parts": [_part_row(graph, wire, _variable(variables, i)) for i, wire in enumerate(wires)],
         "can_undo": editor.can_undo,
         "can_redo": editor.can_redo,
     }
@@ -182,11 +179,11 @@ def _variable(variables: Sequence[str], i: int) -> str:
     return variables[i] if i < len(variables) else f"part_{i + 1}"
 
 
-def _part_row(graph: LayerGraph, wire: Wire, numbers: Iterable[int], variable: str) -> dict[str, Any]:
-    calls = [graph.calls[n] for n in numbers]
+def _part_row(graph: LayerGraph, wire: Wire, variable: str) -> dict[str, Any]:
+    calls = [graph.calls[n] for n in wire.calls]
     return {
         "variable": variable,
-        "calls": sum(not call.is_input for call in calls),
+        "calls": len(calls),
         "params": sum({call.layer: call.params for call in calls}.values()),
         "needs": [_signature(graph, name) for name in wire.takes],
         "returns": [_signature(graph, name) for name in wire.returns],
@@ -194,4 +191,5 @@ def _part_row(graph: LayerGraph, wire: Wire, numbers: Iterable[int], variable: s
 
 
 def _signature(graph: LayerGraph, name: str) -> str:
-    return f"{name} {shape_text(graph.tensors[name].shape)}"
+    tensor = graph.tensors.get(name)
+    return name if tensor is None else f"{name} {shape_text(tensor.shape)}"

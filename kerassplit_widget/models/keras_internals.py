@@ -7,6 +7,7 @@ of them and fails with a sentence when a new Keras has moved one.
 from __future__ import annotations
 
 import copy
+import inspect
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
@@ -21,6 +22,7 @@ __all__ = [
     "Node",
     "Operation",
     "adopt_graph",
+    "as_tensor",
     "called_once",
     "copy_tensor",
     "copy_variable",
@@ -28,16 +30,19 @@ __all__ = [
     "fill_layer",
     "fingerprint",
     "function_of",
+    "hidden_masks",
     "input_like",
     "input_structure",
     "is_plain_sequential",
     "maker_of",
     "mask_of",
+    "mask_shape",
     "nodes_in_order",
     "output_structure",
     "own_nodes",
     "refill",
     "set_name",
+    "uses_masks",
     "write_node",
 ]
 
@@ -170,6 +175,46 @@ def write_node(
 def mask_of(tensor: Any) -> Any:
     """Return the mask that travels hidden with a tensor, or None."""
     return getattr(tensor, "_keras_mask", None)
+
+
+def mask_shape(tensor: keras.KerasTensor) -> tuple[int | None, ...] | None:
+    """Return the shape of the mask that travels hidden with a tensor, or None."""
+    mask = mask_of(tensor)
+    return None if mask is None else tuple(mask.shape)
+
+
+def hidden_masks(node: Node) -> list[keras.KerasTensor]:
+    """List the arguments of a call that bring a hidden mask which the call would look at.
+
+    None when a mask is given as an argument, for then Keras looks at that one.
+    """
+    if any(isinstance(value, keras.KerasTensor) for key, value in node.arguments.kwargs.items() if key == "mask"):
+        return []
+    return [tensor for tensor in node.input_tensors if mask_of(tensor) is not None]
+
+
+def uses_masks(node: Node) -> bool:
+    """Tell whether a call would use a hidden mask of its inputs.
+
+    Keras fills ``mask`` from the only tensor argument, and ``query_mask`` and the like from the argument ``query``,
+    where these are parameters of ``call`` and are not given.
+    """
+    operation = node.operation
+    if not isinstance(operation, keras.layers.Layer):
+        return False
+    parameters = inspect.signature(operation.call).parameters
+    return any(
+        (name == "mask" or (name.endswith("_mask") and name.removesuffix("_mask") in parameters))
+        and node.arguments.kwargs.get(name) is None
+        for name in parameters
+    )
+
+
+def as_tensor(value: Any) -> Any:
+    """Make a tensor of an array; leave tensors, symbolic ones and None alone. Keras refuses a mixture of them."""
+    if value is None or isinstance(value, keras.KerasTensor) or keras.ops.is_tensor(value):
+        return value
+    return keras.ops.convert_to_tensor(value)
 
 
 def set_name(operation: Operation, name: str) -> None:

@@ -7,7 +7,7 @@ The vertex is a Keras node (one call), not a layer: a shared layer has several, 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -154,13 +154,36 @@ def read_steps(model: Any, *, expand: Expand = "nested") -> Reading:
     if wanted is not None and wanted - walker.expanded:
         missing = sorted(wanted - walker.expanded)
         raise PointError(f"No nested model is called by the name {missing[0]!r}. {closest(missing[0], walker.groups)}")
+    outputs = tuple(names[id(tensor)] for tensor in function.outputs)
+    steps = _with_masks(walker.steps, outputs)
     graph = LayerGraph(
         name=model.name,
-        calls=tuple(step.call for step in walker.steps),
+        calls=tuple(step.call for step in steps),
         inputs=tuple(names[id(tensor)] for tensor in function.inputs),
-        outputs=tuple(names[id(tensor)] for tensor in function.outputs),
+        outputs=outputs,
     )
-    return Reading(model, function, graph, tuple(walker.steps), names)
+    return Reading(model, function, graph, tuple(steps), names)
+
+
+def _with_masks(steps: list[Step], outputs: tuple[str, ...]) -> list[Step]:
+    """Find out, from the outputs upwards, which calls need the masks that travel hidden with their inputs.
+
+    A call needs them if it uses masks, or hands them on to a call that needs them, or to an output of the model, where
+    the loss uses them; but not if it is given a mask of its own as an argument, which is an edge like any other.
+    """
+    if all(tensor.mask is None for step in steps for tensor in step.call.outputs):
+        return steps
+    needed = set(outputs)
+    found = []
+    for step in reversed(steps):
+        hidden = internals.hidden_masks(step.node)
+        names = dict.fromkeys(step.names[id(tensor)] for tensor in hidden)
+        hands_on = any(tensor.mask is not None and tensor.name in needed for tensor in step.call.outputs)
+        if names and (hands_on or internals.uses_masks(step.node)):
+            needed.update(names)
+            step = replace(step, call=replace(step.call, masked=tuple(names)))
+        found.append(step)
+    return found[::-1]
 
 
 def _function(model: Any) -> internals.Functional:
@@ -243,7 +266,7 @@ class _Walker:
         if id(operation) not in self.params:
             self.params[id(operation)] = internals.count_params(operation)
         outputs = tuple(
-            Tensor(tensor_name(name, i), name, i, tuple(tensor.shape), tensor.dtype)
+            Tensor(tensor_name(name, i), name, i, tuple(tensor.shape), tensor.dtype, internals.mask_shape(tensor))
             for i, tensor in enumerate(node.outputs)
         )
         for tensor, made in zip(node.outputs, outputs, strict=True):
@@ -297,7 +320,8 @@ def _plain_call(node: internals.Node, inner: internals.Functional) -> bool:
     """Tell whether opening a nested model in place changes nothing.
 
     That is so when it is called on its inputs only (no ``training=`` or ``mask=`` that would have to be handed on) and
-    when these already have the dtype and rank of its own inputs, so that it converts nothing.
+    when these already have the dtype and rank of its own inputs, so that it converts nothing, and no hidden mask, of
+    which its own graph knows nothing.
     """
     args, kwargs = node.arguments.args, node.arguments.kwargs
     if len(args) != 1 or any(value is not None for value in kwargs.values()):
@@ -308,5 +332,6 @@ def _plain_call(node: internals.Node, inner: internals.Functional) -> bool:
         and given.dtype == own.dtype
         and len(given.shape) == len(own.shape)
         and given.sparse == own.sparse
+        and internals.mask_of(given) is None
         for given, own in zip(fed, inner.inputs, strict=True)
     )

@@ -8,7 +8,7 @@ holds the very variables of the original (``share``) or copies of them (``copy``
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 import keras
@@ -23,16 +23,31 @@ Fill = Callable[[keras.KerasTensor], keras.KerasTensor]
 
 
 class Copies:
-    """Copies of variables and random states, one for each original: layers that share a variable share its copy."""
+    """What twins hold in place of variables and random states: copies, one for each original.
 
-    def __init__(self) -> None:
-        self._made: dict[int, Any] = {}
+    Layers that share a variable share its copy.
+
+    Parameters
+    ----------
+    known : mapping of int to keras.Variable, optional
+        From the id of a variable to what stands for it.
+    rest : callable, optional
+        Gives what stands for any other variable; a copy by default.
+    """
+
+    def __init__(
+        self,
+        known: Mapping[int, keras.Variable] | None = None,
+        rest: Callable[[keras.Variable], keras.Variable] = internals.copy_variable,
+    ) -> None:
+        self._made: dict[int, Any] = dict(known or {})
+        self._rest = rest
 
     def of(self, original: Any) -> Any:
-        """Return the copy of a variable or a seed generator, making it at the first time."""
+        """Return what stands for a variable or a seed generator, making it at the first time."""
         if id(original) not in self._made:
             if isinstance(original, keras.Variable):
-                made = internals.copy_variable(original)
+                made = self._rest(original)
             else:
                 made = copy.copy(original)
                 made.state = self.of(original.state)
@@ -79,7 +94,7 @@ class Twins:
                 internals.set_name(twin, self._rename(operation))
         return twin
 
-    def repeat(self, node: Node, fill: Fill) -> list[keras.KerasTensor]:
+    def repeat(self, node: Node, fill: Fill, operation: Operation | None = None) -> list[keras.KerasTensor]:
         """Repeat a call on the twin of its operation.
 
         Parameters
@@ -88,18 +103,26 @@ class Twins:
             The call.
         fill : callable
             From a tensor among the arguments of the call to the one that takes its place.
+        operation : keras.Operation, optional
+            Another operation that stands for that of the node.
 
         Returns
         -------
         list of keras.KerasTensor
             The outputs, flat. They carry masks where those of the call do.
         """
-        twin = self.of(node.operation)
+        twin = self.of(node.operation if operation is None else operation)
         args, kwargs = internals.refill(node, fill)
         if any(internals.mask_of(tensor) is not None for tensor in node.outputs):
             outputs: list[keras.KerasTensor] = keras.tree.flatten(twin(*args, **kwargs))
             return outputs  # with the masks that Keras worked out on the way
         return internals.write_node(twin, args, kwargs, node.outputs)
+
+    def rebuild(self, model: keras.Model) -> keras.Model:
+        """Build a model anew on the twins of its layers."""
+        function = internals.function_of(model)
+        assert function is not None  # a part is a graph of layers
+        return self._rebuild(function)
 
     def _fill_layer(self, twin: Any, layer: Any) -> None:
         # What is inside has twins of its own: Keras saves, but cannot load, a layer that is both inside and beside.

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import html
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -14,6 +16,7 @@ from kerassplit_widget.errors import ModelError
 from kerassplit_widget.models import keras_internals as internals
 
 if TYPE_CHECKING:
+    from kerassplit_widget.models.reading import Reading
     from kerassplit_widget.models.splitting import Split
 
 __all__ = ["Check", "Progress", "Verification", "random_inputs", "verify"]
@@ -25,6 +28,9 @@ TOLERANCE = 1e-5
 
 UNKNOWN_IMAGE_SIDE, UNKNOWN_LENGTH = 96, 16
 """Sizes that stand in for unknown dimensions of random inputs: of images and volumes, and of everything else."""
+
+IN_MEMORY = "chained in memory"
+"""The way of running the parts that must give the very numbers of the model."""
 
 TOKEN_LIMIT = 100
 """Random integers stay below this, or below the smallest vocabulary that reads them."""
@@ -73,7 +79,8 @@ class Verification:
             return f"Not proved: {failed}."
         equal = "exact" if self.exact else f"within {self.max_abs_diff:.1e}"
         many = f"{self.inputs} inputs" if self.inputs != 1 else "1 input"
-        return f"parts = model, {equal} on {many}; weights shared; model untouched"
+        weights = next(c.name for c in self.checks if c.name.startswith("weights"))
+        return f"parts = model, {equal} on {many}; {weights}; model untouched"
 
     def __repr__(self) -> str:
         width = max(len(check.name) for check in self.checks)
@@ -95,43 +102,50 @@ def verify(
     *,
     rounds: int = 3,
     seed: int = 0,
+    save: bool = False,
     progress: Progress | None = None,
 ) -> Verification:
     """Compare a model with its parts. See `Split.verify`."""
+    model = split.model
     batches = [data] if data is not None else [random_inputs(split, seed + i) for i in range(rounds)]
-    total = 3 * len(batches)
+    ways = _ways(split, save)
+    total = (1 + len(ways)) * len(batches)
     tell = progress or (lambda done, total, what: None)
-    eager = handed = scale = 0.0
-    same_structure = True
-    for i, batch in enumerate(batches):
-        tell(3 * i, total, "running the model")
-        expected = _run(split.model, batch)
-        tell(3 * i + 1, total, "running the parts")
-        chained = split(batch, training=False)
-        tell(3 * i + 2, total, "handing NumPy arrays from part to part")
-        through_numpy = _through_numpy(split, batch)
-        same_structure = same_structure and _same_structure(expected, chained)
-        eager = max(eager, _difference(expected, chained))
-        handed = max(handed, _difference(expected, through_numpy))
+    apart = dict.fromkeys(ways, 0.0)
+    same_structure, scale, done = True, 0.0, 0
+    for batch in batches:
+        tell(done, total, "running the model")
+        expected = _run(model, batch)
         scale = max(scale, _largest(expected))
+        for way, run in ways.items():
+            done += 1
+            tell(done, total, way)
+            found = run(batch)
+            same_structure = same_structure and _same_structure(expected, found)
+            apart[way] = max(apart[way], _difference(expected, found))
+        done += 1
     tell(total, total, "compared")
-    allowed = TOLERANCE * max(1.0, scale)
-    checks = (
-        Check(
-            "output structure",
-            same_structure,
-            "as the model's" if same_structure else "differs from the model's",
-        ),
-        Check("chained in memory", eager == 0.0, f"largest difference {eager:.3g}, must be 0"),
-        Check(
-            "handed on as NumPy arrays",
-            handed <= allowed,
-            f"largest difference {handed:.3g}, at most {allowed:.3g}",
-        ),
-        _weights(split),
-        _untouched(split),
-    )
-    return Verification(checks, eager, len(batches) if data is None else _length(data))
+    checks = [_structure(same_structure)]
+    for way, difference in apart.items():
+        allowed = 0.0 if way == IN_MEMORY else TOLERANCE * max(1.0, scale)
+        most = f"at most {allowed:.3g}" if allowed else "must be 0"
+        checks.append(Check(way, difference <= allowed, f"largest difference {difference:.3g}, {most}"))
+    checks += [_weights(split), _untouched(split)]
+    return Verification(tuple(checks), apart[IN_MEMORY], len(batches) if data is None else _length(data))
+
+
+def _ways(split: Split, save: bool) -> dict[str, Callable[[Any], Any]]:
+    """List the ways in which the parts are run: what each is called, and what computes it."""
+    ways = {
+        IN_MEMORY: lambda batch: split(batch, training=False),
+        "handed on as NumPy arrays": lambda batch: split.run(batch, training=False, hand_on=_array),
+    }
+    if save:
+        with tempfile.TemporaryDirectory() as folder:
+            split.save(Path(folder) / "split")
+            loaded = type(split).load(Path(folder) / "split")
+        ways["saved and loaded"] = lambda batch: loaded.run(batch, training=False, hand_on=_array)
+    return ways
 
 
 def random_inputs(split: Split, seed: int = 0) -> Any:
@@ -149,10 +163,12 @@ def random_inputs(split: Split, seed: int = 0) -> Any:
         vocabulary of the embeddings that read them, true or false for booleans.
     """
     generator = np.random.default_rng(seed)
-    function = split.reading.function
-    vocabulary = _vocabularies(split)
+    reading = split.reading
+    assert reading is not None  # `split.model` was there
+    function = reading.function
+    vocabulary = _vocabularies(reading)
     made = []
-    for name, tensor in zip(split.reading.graph.inputs, function.inputs, strict=True):
+    for name, tensor in zip(reading.graph.inputs, function.inputs, strict=True):
         unknown = UNKNOWN_IMAGE_SIDE if len(tensor.shape) >= 4 else UNKNOWN_LENGTH
         shape = tuple((1 if axis == 0 else unknown) if dim is None else dim for axis, dim in enumerate(tensor.shape))
         if tensor.dtype == "bool":
@@ -165,10 +181,10 @@ def random_inputs(split: Split, seed: int = 0) -> Any:
     return keras.tree.pack_sequence_as(internals.input_structure(function), made)
 
 
-def _vocabularies(split: Split) -> dict[str, int]:
+def _vocabularies(reading: Reading) -> dict[str, int]:
     """From a tensor that embeddings read to the smallest number of tokens that they all know."""
     limits: dict[str, int] = {}
-    for step in split.reading.steps:
+    for step in reading.steps:
         if isinstance(step.node.operation, keras.layers.Embedding):
             for name in step.call.inputs:
                 limits[name] = min(step.node.operation.input_dim, limits.get(name, TOKEN_LIMIT))
@@ -184,13 +200,6 @@ def _run(model: keras.Model, batch: Any) -> Any:
             f"The model {model.name!r} itself does not run on these inputs: {first} "
             "Give inputs that fit: verify(data=...)."
         ) from error
-
-
-def _through_numpy(split: Split, batch: Any) -> Any:
-    carried = batch
-    for part in split.parts:
-        carried = part(keras.tree.map_structure(_array, carried), training=False)
-    return carried
 
 
 def _array(tensor: Any) -> Any:
@@ -235,26 +244,25 @@ def _length(data: Any) -> int:
     return int(keras.tree.flatten(data)[0].shape[0])
 
 
+def _structure(same: bool) -> Check:
+    return Check("output structure", same, "as the model's" if same else "differs from the model's")
+
+
 def _weights(split: Split) -> Check:
-    """Every weight of the parts is a variable of the model, and every one of the model's is in a part."""
+    """Shared: the weights of the parts are those of the model. Copied: they are others, one for each."""
     own = {id(weight) for weight in split.model.weights}
     parts = {id(weight) for part in split.parts for weight in part.weights}
+    if split.manifest.weights == "copy":
+        common = len(own & parts)
+        ok = common == 0 and len(parts) == len(own)
+        return Check("weights copied", ok, f"{len(parts)} variables for {len(own)}, {common} of them the model's own")
     foreign, missing = len(parts - own), len(own - parts)
     if foreign or missing:
-        return Check(
-            "weights shared",
-            False,
-            f"{foreign} weights are not the model's, {missing} are in no part",
-        )
+        return Check("weights shared", False, f"{foreign} weights are not the model's, {missing} are in no part")
     return Check("weights shared", True, f"{len(own)} variables, the same objects")
 
 
 def _untouched(split: Split) -> Check:
     same = internals.fingerprint(split.model) == split.before
-    return Check(
-        "model untouched",
-        same,
-        "names, nodes and trainable flags as before"
-        if same
-        else "names, nodes or trainable flags have changed since the split",
-    )
+    what = "as before" if same else "have changed since the split"
+    return Check("model untouched", same, f"names, nodes and trainable flags {what}")

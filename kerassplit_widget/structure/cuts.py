@@ -20,7 +20,7 @@ from kerassplit_widget.structure.graph import LayerGraph, Tensor
 from kerassplit_widget.structure.regions.dominators import empty_frontier
 from kerassplit_widget.structure.text import bytes_text, listed, tensor_text
 
-__all__ = ["Cut", "cut_at", "cut_candidates", "find_call", "nest", "why_not"]
+__all__ = ["Cut", "cut_at", "cut_candidates", "find_call", "find_tensor", "nest", "why_not"]
 
 UNKNOWN_DIM = 128
 """What an unknown dimension (a sequence length, an image side) counts as when crossing bytes are compared."""
@@ -56,6 +56,12 @@ class Cut:
         )
 
     @cached_property
+    def masks(self) -> tuple[str, ...]:
+        """Names of those crossing tensors whose hidden mask has to come along."""
+        needed = {name for n, call in enumerate(self.graph.calls) if n not in self.head for name in call.masked}
+        return tuple(name for name in self.tensors if name in needed)
+
+    @cached_property
     def inputs_also_needed(self) -> tuple[str, ...]:
         """Names of the raw model inputs that the tail reads, in the model's order."""
         return tuple(
@@ -74,7 +80,7 @@ class Cut:
         return self.graph.number[self.graph.tensors[self.tensors[0]].call] in _dominating(self.graph)
 
     def nbytes(self, batch_size: int = 1) -> int | None:
-        """Count the bytes that cross for one batch.
+        """Count the bytes that cross for one batch, masks that have to come along included.
 
         Parameters
         ----------
@@ -86,13 +92,11 @@ class Cut:
         int or None
             None when the size of a crossing tensor is unknown.
         """
-        total = 0
-        for name in self.tensors:
-            size = self.graph.tensors[name].nbytes(batch_size)
-            if size is None:
-                return None
-            total += size
-        return total
+        tensors = self.graph.tensors
+        sizes = [tensors[name].nbytes(batch_size) for name in self.tensors]
+        sizes += [tensors[name].mask_nbytes(batch_size) for name in self.masks]
+        known = [size for size in sizes if size is not None]
+        return sum(known) if len(known) == len(sizes) else None
 
     def describe(self, batch_size: int = 1) -> str:
         """Say in one sentence what crosses here."""
@@ -100,6 +104,8 @@ class Cut:
         many = f"{len(tensors)} tensors cross" if len(tensors) != 1 else "1 tensor crosses"
         size = bytes_text(self.nbytes(batch_size))
         text = f"{many} after {listed(self.points)}, {size}: " + listed(map(tensor_text, tensors))
+        if self.masks:
+            text += f"; the mask of {listed(self.masks)} comes along"
         if self.inputs_also_needed:
             text += f"; the tail also needs the model input {listed(self.inputs_also_needed)}"
         return text + "."
@@ -124,12 +130,15 @@ def find_call(graph: LayerGraph, name: str) -> str:
     PointError
         If no call or tensor has this name; the message lists the closest ones.
     """
-    if name in graph:
-        return name
-    tensor = graph.tensors.get(name.removesuffix(":0"))
-    if tensor is not None:
-        return tensor.call
-    raise PointError(f"There is no call {name!r} in the model {graph.name!r}. {closest(name, graph.names)}")
+    return graph.tensors[find_tensor(graph, name)].call
+
+
+def find_tensor(graph: LayerGraph, name: str) -> str:
+    """Find the tensor that a name means: as `find_call`; the name of a call means its first output."""
+    tensor = graph.tensors.get(name) or graph.tensors.get(name.removesuffix(":0"))
+    if tensor is None:
+        raise PointError(f"There is no call {name!r} in the model {graph.name!r}. {closest(name, graph.names)}")
+    return tensor.name
 
 
 def cut_at(graph: LayerGraph, *points: str) -> Cut:

@@ -8,6 +8,7 @@ The naming rule, used everywhere (code, messages, generated code, saved files):
 ``backbone/conv1``      a call inside the expanded group ``backbone``
 ``backbone#2/conv1``    the same call inside the group's second call
 ``lstm:1``              output tensor 1 of the call ``lstm``; ``:0`` is left out
+``embed:mask``          the mask that travels hidden with the tensor ``embed``
 ======================  ==========================================================
 """
 
@@ -20,7 +21,7 @@ from functools import cached_property
 
 import networkx as nx
 
-__all__ = ["Call", "LayerGraph", "Tensor", "tensor_name"]
+__all__ = ["Call", "LayerGraph", "Tensor", "mask_name", "tensor_name"]
 
 # Bytes of one element. A dtype that is not listed (such as "string") has no size we can know.
 _ITEM_BYTES: Mapping[str, float] = {
@@ -50,6 +51,11 @@ def tensor_name(call: str, index: int) -> str:
     return call if index == 0 else f"{call}:{index}"
 
 
+def mask_name(tensor: str) -> str:
+    """Name the mask that travels hidden with a tensor."""
+    return f"{tensor}:mask"
+
+
 @dataclass(frozen=True, slots=True)
 class Tensor:
     """One output of a call.
@@ -66,6 +72,8 @@ class Tensor:
         With the batch dimension; None is unknown.
     dtype : str
         As Keras names it, e.g. ``"float32"``.
+    mask : tuple of (int or None), optional
+        Shape of the mask that Keras lets travel hidden with the tensor (``mask_zero=True`` and what follows).
     """
 
     name: str
@@ -73,6 +81,7 @@ class Tensor:
     index: int
     shape: tuple[int | None, ...]
     dtype: str
+    mask: tuple[int | None, ...] | None = None
 
     def nbytes(self, batch_size: int = 1) -> int | None:
         """Count the bytes of this tensor for one batch.
@@ -87,11 +96,21 @@ class Tensor:
         int or None
             None when another dimension, or the size of the dtype, is unknown.
         """
-        item = _ITEM_BYTES.get(self.dtype)
-        if item is None or None in self.shape[1:]:
-            return None
-        first = batch_size if self.shape[:1] == (None,) else math.prod(self.shape[:1])  # type: ignore[arg-type]
-        return math.ceil(first * math.prod(self.shape[1:]) * item)  # type: ignore[arg-type]
+        return _nbytes(self.shape, self.dtype, batch_size)
+
+    def mask_nbytes(self, batch_size: int = 1) -> int | None:
+        """Count the bytes of the mask that travels with this tensor, as `nbytes`; 0 without one."""
+        return 0 if self.mask is None else _nbytes(self.mask, "bool", batch_size)
+
+
+def _nbytes(shape: tuple[int | None, ...], dtype: str, batch_size: int) -> int | None:
+    item = _ITEM_BYTES.get(dtype)
+    first, rest = shape[:1], shape[1:]
+    known = [dim for dim in rest if dim is not None]
+    if item is None or len(known) < len(rest):
+        return None
+    batch = math.prod(batch_size if dim is None else dim for dim in first)
+    return math.ceil(batch * math.prod(known) * item)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +133,8 @@ class Call:
         Number of parameters of the operation (the same for each call of a shared layer).
     is_input : bool
         True for a raw model input, which computes nothing.
+    masked : tuple of str
+        Those of `inputs` whose hidden mask matters: the call uses it, or hands it on to something that does.
     """
 
     name: str
@@ -123,6 +144,7 @@ class Call:
     outputs: tuple[Tensor, ...]
     params: int = 0
     is_input: bool = False
+    masked: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -112,6 +112,85 @@ def attention():
     return keras.Model([x, mask], layers.Dense(3, name="out")(y), name="attention")
 
 
+def masked_lstm():
+    """A mask made by an Embedding and used by the next layer: Keras makes it an argument, visible in the graph."""
+    tokens = keras.Input((7,), dtype="int32", name="tokens")
+    y = layers.Embedding(11, 6, mask_zero=True, name="embed")(tokens)
+    y = layers.LSTM(5, return_sequences=True, name="lstm")(y)
+    return keras.Model(tokens, layers.GRU(3, name="gru")(y), name="masked_lstm")
+
+
+def masked_attention():
+    """A mask that travels hidden: through Dense, to attention that is called by keyword."""
+    tokens = keras.Input((7,), dtype="int32", name="tokens")
+    y = layers.Embedding(11, 8, mask_zero=True, name="embed")(tokens)
+    y = layers.Dense(8, name="dense")(y)
+    z = layers.MultiHeadAttention(2, 4, name="mha")(query=y, value=y)
+    y = layers.Add(name="add")([y, z])
+    y = layers.Dense(8, name="ffn")(y)
+    return keras.Model(tokens, layers.GlobalAveragePooling1D(name="pool")(y), name="masked_attention")
+
+
+def masked_backbone():
+    """A sub-model with an RNN, fed by an embedding that masks: inside, nothing shows the mask."""
+    i = keras.Input((7, 6))
+    encoder = keras.Model(i, layers.LSTM(4, name="lstm")(layers.Dense(6, name="d")(i)), name="encoder")
+    tokens = keras.Input((7,), dtype="int32", name="tokens")
+    y = layers.Embedding(11, 6, mask_zero=True, name="embed")(tokens)
+    y = encoder(layers.Dropout(0.1, name="drop")(y))
+    return keras.Model(tokens, layers.Dense(2, name="out")(y), name="masked_backbone")
+
+
+def wrappers():
+    x = keras.Input((5, 6, 6, 1), name="video")
+    y = layers.TimeDistributed(layers.Conv2D(2, 3, name="conv"), name="frames")(x)
+    y = layers.TimeDistributed(layers.Flatten(name="flat"), name="flatten")(y)
+    y = layers.Bidirectional(layers.GRU(3, return_sequences=True, name="gru"), name="both_ways")(y)
+    y = layers.RNN([layers.LSTMCell(4), layers.LSTMCell(3)], name="stacked")(y)
+    return keras.Model(x, layers.Dense(2, name="out")(y), name="wrappers")
+
+
+def mixed_precision():
+    policy = keras.dtype_policies.DTypePolicy("mixed_float16")
+    x = keras.Input((6,), name="x")
+    y = layers.Dense(5, activation="relu", dtype=policy, name="half")(x)
+    y = layers.Dense(4, dtype=policy, name="half_too")(y)
+    return keras.Model(x, layers.Dense(2, dtype="float32", name="out")(y), name="mixed")
+
+
+def tied_embedding():
+    """One embedding used to read tokens and, reversed, to score them."""
+    tokens = keras.Input((5,), dtype="int32", name="tokens")
+    embedding = layers.ReversibleEmbedding(13, 6, name="embedding")
+    y = layers.Dense(6, name="dense")(embedding(tokens))
+    return keras.Model(tokens, embedding(y, reverse=True), name="tied_embedding")
+
+
+def unknown_dims():
+    image = keras.Input((None, None, 3), name="image")
+    y = layers.Conv2D(4, 3, padding="same", name="conv")(image)
+    y = layers.Conv2D(4, 3, strides=2, padding="same", name="down")(y)
+    return keras.Model(image, layers.GlobalMaxPooling2D(name="pool")(y), name="unknown_dims")
+
+
+class Scale(keras.layers.Layer):
+    """A layer of somebody who never wrote get_config."""
+
+    def __init__(self, by, **kwargs):
+        super().__init__(**kwargs)
+        self.by, self.weight = by, self.add_weight(shape=(), initializer="ones")
+
+    def call(self, x):
+        return x * self.by * self.weight
+
+
+def no_config():
+    x = keras.Input((4,), name="x")
+    y = layers.Lambda(lambda t: t * 2.0, name="double")(x)
+    y = Scale(3.0, name="scale")(layers.Dense(4, name="dense")(y))
+    return keras.Model(x, layers.Dense(2, name="out")(y), name="no_config")
+
+
 def fixed_batch():
     x = keras.Input(batch_shape=(2, 4), name="x")
     return keras.Model(x, layers.Dense(2, name="out")(layers.Dense(3, name="a")(x)), name="fixed")
@@ -136,6 +215,15 @@ ALL = [
     nested,
     twice,
     attention,
+    masked_lstm,
+    masked_attention,
+    masked_backbone,
+    wrappers,
+    mixed_precision,
+    unknown_dims,
     fixed_batch,
     hostile_names,
 ]
+
+if hasattr(layers, "ReversibleEmbedding"):  # newer than the oldest Keras we support
+    ALL.append(tied_embedding)

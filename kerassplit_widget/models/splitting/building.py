@@ -1,0 +1,182 @@
+"""Building one model of some calls of another: the calls are repeated on twins, from fresh and named inputs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+
+from kerassplit_widget.models import keras_internals as internals
+from kerassplit_widget.models.masks import AttachMask, TakeMask
+from kerassplit_widget.models.reading import Reading, read_steps
+from kerassplit_widget.models.twins import Copies, Twins
+from kerassplit_widget.structure.graph import mask_name
+from kerassplit_widget.structure.wiring import Wire
+
+__all__ = ["Builder", "names_of", "open_groups", "reopen", "safe"]
+
+
+def safe(name: str) -> str:
+    """Turn a name of the graph into one that Keras and saved signatures accept."""
+    return re.sub(r"[^A-Za-z0-9_.-]", "_", name)
+
+
+def open_groups(name: str) -> list[str]:
+    """List the groups that a call lies in, from the outermost: ``a/b/c`` lies in ``a`` and ``a/b``."""
+    return [name[: match.start()] for match in re.finditer("/", name)] if "/" in name else []
+
+
+def reopen(reading: Reading, cut_through: set[str]) -> tuple[Reading, dict[int, int]]:
+    """Read a model again with only some nested models open; the others stay whole.
+
+    Parameters
+    ----------
+    reading : Reading
+        With more groups open.
+    cut_through : set of str
+        Groups that are to be open.
+
+    Returns
+    -------
+    Reading
+    dict of int to int
+        From a call of the new reading to a call of the old: itself, or one inside of what is closed now.
+    """
+    names = reading.graph.names
+    home = {name: n for n, name in enumerate(names)}
+    for n, name in enumerate(names):
+        for group in open_groups(name):
+            home.setdefault(group, n)
+    if len(home) == len(names):
+        return reading, {n: n for n in range(len(names))}
+    again = read_steps(reading.model, expand=cut_through)
+    return again, {n: home[name] for n, name in enumerate(again.graph.names)}
+
+
+def names_of(structure: Any, reading: Reading) -> Any:
+    """Put the names of the tensors in the places of a structure of the model's symbolic tensors."""
+    return keras.tree.map_structure(lambda tensor: reading.names[id(tensor)], structure)
+
+
+@dataclass(frozen=True)
+class Builder:
+    """Builds the parts of one model, with names that are the same in every run and in every part.
+
+    Attributes
+    ----------
+    reading : Reading
+    copies : Copies or None
+        Copies of the variables, the same for all parts; None to share the variables.
+    prefix : str
+        Put before the names of layers.
+    layers : dict of str to str
+        From a layer that lay inside an opened group (``backbone/conv1``) to the name of its twin (``backbone_conv1``).
+    inputs : dict of str to str
+        From a tensor to the name of the `keras.Input` that stands for it.
+    """
+
+    reading: Reading
+    copies: Copies | None
+    prefix: str
+    layers: dict[str, str]
+    inputs: dict[str, str]
+
+    @classmethod
+    def plan(
+        cls, reading: Reading, wires: Sequence[Wire], *, copies: Copies | None = None, prefix: str | None = None
+    ) -> Builder:
+        """Choose the names for parts that are wired in this way."""
+        graph = reading.graph
+        own = {call.layer for call in graph if "/" not in call.layer}
+        layers: dict[str, str] = {}
+        for layer in dict.fromkeys(call.layer for call in graph if "/" in call.layer):
+            layers[layer] = _unlike(safe(layer), own)
+            own.add(layers[layer])
+        inputs = {name: name for name in graph.inputs}
+        taken = set(inputs.values())
+        inside = [{layers.get(c.layer, c.layer) for c in map(graph.calls.__getitem__, w.calls)} for w in wires]
+        for name in dict.fromkeys(name for wire in wires for name in wire.takes):
+            if name not in inputs:
+                near = (inside[i] for i, wire in enumerate(wires) if name in wire.takes)
+                inputs[name] = _unlike(safe(name), taken.union(*near))
+                taken.add(inputs[name])
+        return cls(reading, copies, prefix or "", layers, inputs)
+
+    def build(self, wire: Wire, name: str, *, inputs: Any = None, outputs: Any = None) -> keras.Model:
+        """Build the model of the calls of a wire.
+
+        Parameters
+        ----------
+        wire : Wire
+        name : str
+        inputs, outputs : structure of str, optional
+            Names of the tensors that it takes and returns in the places of a structure. By default one tensor alone or
+            a list, in the order of the wire.
+
+        Returns
+        -------
+        keras.Model
+        """
+        made = {tensor: self._input(tensor) for tensor in wire.takes}
+        starts = dict(made)
+        for tensor in wire.takes:
+            mask = mask_name(tensor)
+            if mask in made:
+                made[tensor] = AttachMask(name=f"{self.inputs[mask]}_attached")([made[tensor], made[mask]])
+        twins = Twins(self.copies, self._rename())
+        for n in wire.calls:
+            step = self.reading.steps[n]
+            results = twins.repeat(step.node, _fill(step.names, made))
+            made.update((tensor.name, result) for tensor, result in zip(step.call.outputs, results, strict=True))
+        for tensor in wire.returns:
+            if tensor not in made:
+                made[tensor] = self._mask(tensor, made)
+        inputs = _alone(wire.takes) if inputs is None else inputs
+        outputs = _alone(wire.returns) if outputs is None else outputs
+        return keras.Model(
+            keras.tree.map_structure(starts.__getitem__, inputs),
+            keras.tree.map_structure(made.__getitem__, outputs),
+            name=safe(self.prefix + name),
+        )
+
+    def _input(self, tensor: str) -> keras.KerasTensor:
+        name = self.inputs[tensor]
+        graph = self.reading.graph
+        if tensor not in graph.tensors:  # a mask
+            of = graph.tensors[tensor.removesuffix(mask_name(""))]
+            return keras.Input(batch_shape=of.mask, dtype="bool", name=name)
+        return internals.input_like(self.reading.symbolic[tensor], name)
+
+    def _mask(self, mask: str, made: Mapping[str, keras.KerasTensor]) -> keras.KerasTensor:
+        of = self.reading.graph.tensors[mask.removesuffix(mask_name(""))]
+        assert of.mask is not None  # only masks of masked tensors are wired
+        return TakeMask(rank=len(of.mask), name=f"{safe(mask)}_taken")(made[of.name])
+
+    def _rename(self) -> Callable[[internals.Operation], str] | None:
+        if not self.layers and not self.prefix:
+            return None
+        opened = {
+            id(step.node.operation): self.layers[step.call.layer]
+            for step in self.reading.steps
+            if step.call.layer in self.layers
+        }
+        return lambda operation: self.prefix + opened.get(id(operation), operation.name)
+
+
+def _fill(names: Mapping[int, str], made: Mapping[str, keras.KerasTensor]) -> Callable[[keras.KerasTensor], Any]:
+    """Give what finds the tensor of the part that takes the place of one of the model."""
+    return lambda tensor: made[names[id(tensor)]]
+
+
+def _alone(names: Sequence[str]) -> Any:
+    return names[0] if len(names) == 1 else list(names)
+
+
+def _unlike(name: str, taken: Iterable[str]) -> str:
+    """Lengthen a name until it is not taken."""
+    while name in taken:
+        name += "_in"
+    return name

@@ -1,0 +1,110 @@
+"""Putting parts together to one flat model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import keras
+
+from kerassplit_widget.models import keras_internals as internals
+from kerassplit_widget.models.keras_internals import Operation
+from kerassplit_widget.models.masks import AttachMask, TakeMask
+from kerassplit_widget.models.reading import Reading, Step, read_steps
+from kerassplit_widget.models.twins import Twins
+
+if TYPE_CHECKING:
+    from kerassplit_widget.models.splitting.manifest import Manifest
+
+__all__ = ["join_parts"]
+
+
+class _MaskOf:
+    """Stands for the mask of a tensor where the parts hand it over; inside one model Keras carries it itself."""
+
+    def __init__(self, tensor: keras.KerasTensor) -> None:
+        self.tensor = tensor
+
+
+def join_parts(parts: Sequence[keras.Model], manifest: Manifest, name: str) -> keras.Model:
+    """Build one model that computes the parts one after the other.
+
+    A model made of part models would save but not load where two parts hold the same layer, so the calls of all parts
+    are repeated side by side, and layers of one name that share their variables become one layer.
+    """
+    readings = [read_steps(part, expand="none") for part in parts]
+    starts = {each: manifest.specs[each].input(each) for each in keras.tree.flatten(manifest.inputs)}
+    for reading, wire in zip(readings, manifest.wires, strict=True):
+        for tensor, each in zip(reading.function.inputs, wire.takes, strict=True):
+            if each in starts:
+                starts[each] = internals.input_like(tensor, each)
+    known: dict[str, Any] = dict(starts)
+    one = _merge(readings)
+    twins = Twins(rename=_unique(set(starts)))
+    for reading, wire in zip(readings, manifest.wires, strict=True):
+        local = dict(zip(reading.graph.inputs, (known[each] for each in wire.takes), strict=True))
+        for step in reading.steps:
+            if not step.call.is_input:
+                results = _repeat(step, local, twins, one)
+                local.update((tensor.name, result) for tensor, result in zip(step.call.outputs, results, strict=True))
+        known.update(zip(wire.returns, (local[each] for each in reading.graph.outputs), strict=True))
+    return keras.Model(
+        keras.tree.map_structure(starts.__getitem__, manifest.inputs),
+        keras.tree.map_structure(lambda each: _real(known[each]), manifest.outputs),
+        name=name,
+    )
+
+
+def _repeat(step: Step, local: Mapping[str, Any], twins: Twins, one: Mapping[int, Operation]) -> Sequence[Any]:
+    """Repeat a call of a part; what only hands masks over from part to part is left out."""
+    operation = step.node.operation
+    given = [local[each] for each in step.call.inputs]
+    if isinstance(operation, TakeMask):
+        return [_MaskOf(given[0])]
+    if isinstance(operation, AttachMask) and isinstance(given[1], _MaskOf) and given[1].tensor is given[0]:
+        return [given[0]]
+    return twins.repeat(step.node, lambda tensor: _real(local[step.names[id(tensor)]]), one[id(operation)])
+
+
+def _real(value: Any) -> keras.KerasTensor:
+    """Return a tensor, also for what stands for a mask."""
+    if not isinstance(value, _MaskOf):
+        return value
+    mask = internals.mask_of(value.tensor)
+    return TakeMask()(value.tensor) if mask is None else mask
+
+
+def _merge(readings: Sequence[Reading]) -> dict[int, Operation]:
+    """Map every operation to the one that stands for it: the first of those that are one layer in several parts."""
+    one: dict[int, Operation] = {}
+    for operation in (step.node.operation for reading in readings for step in reading.steps):
+        if id(operation) not in one:
+            same = (other for other in one.values() if other.name == operation.name and _same(other, operation))
+            one[id(operation)] = next(same, operation)
+    return one
+
+
+def _same(a: Operation, b: Operation) -> bool:
+    """Tell whether two layers of one name are one: of one class, on the same variables, or without any and alike."""
+    if type(a) is not type(b) or not isinstance(a, keras.layers.Layer):
+        return False
+    if a.variables or b.variables:
+        return [id(variable) for variable in a.variables] == [id(variable) for variable in b.variables]
+    try:
+        return bool(a.get_config() == b.get_config())
+    except NotImplementedError:
+        return False
+
+
+def _unique(taken: set[str]) -> Callable[[Operation], str]:
+    """Give what names twins: as the original, with a number where the name is taken."""
+
+    def rename(operation: Operation) -> str:
+        name, count = str(operation.name), 1
+        while name in taken:
+            count += 1
+            name = f"{operation.name}_{count}"
+        taken.add(name)
+        return name
+
+    return rename

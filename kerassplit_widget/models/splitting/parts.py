@@ -1,0 +1,370 @@
+"""`split` and what it returns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from os import PathLike
+from typing import Any, Literal
+
+import keras
+
+from kerassplit_widget.errors import ModelError, SplitError
+from kerassplit_widget.models import codegen
+from kerassplit_widget.models import keras_internals as internals
+from kerassplit_widget.models.cutting import place_cuts
+from kerassplit_widget.models.reading import Expand, Reading, read_steps
+from kerassplit_widget.models.splitting.building import Builder, names_of, open_groups, reopen
+from kerassplit_widget.models.splitting.joining import join_parts
+from kerassplit_widget.models.splitting.manifest import Manifest, Spec, load_split, save_split
+from kerassplit_widget.models.twins import Copies, Weights
+from kerassplit_widget.models.verifying import Progress, Verification, verify
+from kerassplit_widget.structure.text import count_text, listed
+from kerassplit_widget.structure.wiring import wire_parts
+
+__all__ = ["Split", "split"]
+
+
+class Split:
+    """The ordered parts of one model, and how they are wired.
+
+    It behaves as a sequence of its parts and as a function that computes what the model computes. Made by `split`, or
+    by `Split.load` from a folder.
+
+    Attributes
+    ----------
+    manifest : Manifest
+        Cuts, wiring, and the names, shapes and dtypes of what every part takes and returns.
+    reading : Reading or None
+        The model that was cut, and its graph; None when the split was loaded. The model is never changed.
+    before : tuple or None
+        Fingerprint of the model, taken before it was cut.
+    """
+
+    def __init__(
+        self,
+        manifest: Manifest,
+        parts: Sequence[keras.Model],
+        reading: Reading | None = None,
+        before: internals.Fingerprint | None = None,
+    ) -> None:
+        self.manifest = manifest
+        self._parts = tuple(parts)
+        self.reading = reading
+        self.before = before
+
+    @property
+    def model(self) -> keras.Model:
+        """The model that was cut.
+
+        Raises
+        ------
+        ModelError
+            If the split was loaded from a folder, which holds the parts only.
+        """
+        if self.reading is None:
+            raise ModelError("This split was loaded from a folder and has no model beside its parts; join() makes one.")
+        return self.reading.model
+
+    @property
+    def cuts(self) -> tuple[tuple[str, ...], ...]:
+        """The points of each cut, in the order of the parts."""
+        return self.manifest.cuts
+
+    @property
+    def parts(self) -> tuple[keras.Model, ...]:
+        """The parts. Others may be set in their place if they take and return the same.
+
+        Raises
+        ------
+        SplitError
+            If there are too few or too many, or one takes or returns something else.
+        """
+        return self._parts
+
+    @parts.setter
+    def parts(self, parts: Sequence[keras.Model]) -> None:
+        self.manifest.check_parts(parts)
+        self._parts = tuple(parts)
+
+    @property
+    def tied(self) -> Mapping[str, tuple[int, ...]]:
+        """Layers that are called in several parts, and in which (counting from 0). The parts share their variables."""
+        return self.manifest.tied
+
+    def __len__(self) -> int:
+        return len(self._parts)
+
+    def __iter__(self) -> Iterator[keras.Model]:
+        return iter(self._parts)
+
+    def __getitem__(self, index: int) -> keras.Model:
+        return self._parts[index]
+
+    def __repr__(self) -> str:
+        lines = [f"<Split of {self.manifest.model!r} in {len(self)} parts>"]
+        for i, (part, wire) in enumerate(zip(self._parts, self.manifest.wires, strict=True), 1):
+            lines.append(
+                f"  part_{i}: {count_text(part.count_params())} parameters, "
+                f"{', '.join(wire.takes)} -> {', '.join(wire.returns)}"
+            )
+        if self.tied:
+            lines.append(f"  tied: {listed(self.tied)}")
+        return "\n".join(lines)
+
+    def __call__(self, inputs: Any, training: bool | None = None) -> Any:
+        """Compute what ``model(inputs)`` computes, part after part.
+
+        Parameters
+        ----------
+        inputs : tensor or structure of tensors
+            As the model takes them.
+        training : bool, optional
+            Handed to every part.
+
+        Returns
+        -------
+        tensor or structure of tensors
+            As the model returns them.
+        """
+        return self.run(inputs, training=training)
+
+    def run(
+        self,
+        inputs: Any,
+        *,
+        training: bool | None = None,
+        hand_on: Callable[[Any], Any] = internals.as_tensor,
+    ) -> Any:
+        """As calling, but everything that goes from one part to another goes through `hand_on` first."""
+        manifest = self.manifest
+        keras.tree.assert_same_structure(inputs, manifest.inputs)
+        names = keras.tree.flatten(manifest.inputs)
+        known = dict(zip(names, map(hand_on, keras.tree.flatten(inputs)), strict=True))
+        for i, (part, wire) in enumerate(zip(self._parts, manifest.wires, strict=True)):
+            given = manifest.pack_inputs(i, known)
+            results = keras.tree.flatten(part(given, training=training))
+            last = i == len(self) - 1
+            known.update(zip(wire.returns, results if last else map(hand_on, results), strict=True))
+        return keras.tree.map_structure(known.__getitem__, manifest.outputs)
+
+    def verify(
+        self,
+        data: Any = None,
+        *,
+        rounds: int = 3,
+        seed: int = 0,
+        save: bool = False,
+        progress: Progress | None = None,
+    ) -> Verification:
+        """Prove that the parts compute what the model computes.
+
+        Parameters
+        ----------
+        data : tensor or structure of tensors, optional
+            Inputs to compare on, as the model takes them. By default random inputs that fit the model's input specs.
+        rounds : int
+            How many random inputs.
+        seed : int
+            Of the random inputs.
+        save : bool
+            Also save the split to a temporary folder, load it, and compare.
+        progress : callable, optional
+            Called as ``progress(done, total, what)``.
+
+        Returns
+        -------
+        Verification
+            ``.ok``, ``.exact``, ``.max_abs_diff`` and the table ``.checks``.
+
+        Raises
+        ------
+        ModelError
+            If the model itself cannot be run on the inputs, or the split was loaded and has no model.
+        """
+        return verify(self, data, rounds=rounds, seed=seed, save=save, progress=progress)
+
+    def join(self, name: str | None = None) -> keras.Model:
+        """Put the parts together to one model again.
+
+        Parameters
+        ----------
+        name : str, optional
+            Of the model; by default that of the model that was cut.
+
+        Returns
+        -------
+        keras.Model
+            On the parts' variables, flat: not a model of models. It takes and returns what the model did, with the
+            parts as they are now, trained or replaced.
+        """
+        return join_parts(self._parts, self.manifest, name or self.manifest.model)
+
+    def save(self, folder: str | PathLike[str]) -> None:
+        """Save the parts and how they are wired.
+
+        Parameters
+        ----------
+        folder : path
+            Gets one ``.keras`` file for each part and ``manifest.json``. It is there complete or not at all; a split
+            that is there already is replaced, anything else is refused.
+
+        Raises
+        ------
+        SplitError
+            If the folder holds something else, or a part cannot be saved.
+        """
+        save_split(folder, self.manifest, self._parts)
+
+    @classmethod
+    def load(cls, folder: str | PathLike[str], custom_objects: Mapping[str, Any] | None = None) -> Split:
+        """Load a split that was saved.
+
+        Parameters
+        ----------
+        folder : path
+        custom_objects : mapping of str to object, optional
+            Layers of your own, as `keras.saving.load_model` takes them. Files are loaded in Keras's safe mode.
+
+        Returns
+        -------
+        Split
+            Without the model that was cut; layers in several parts share their variables again.
+
+        Raises
+        ------
+        SplitError
+            If the folder holds no split, is damaged, or is of a newer version.
+        """
+        manifest, parts = load_split(folder, custom_objects)
+        return cls(manifest, parts)
+
+    def code(self, model: str = "model", names: Sequence[str] | None = None) -> str:
+        """Write the Python that makes this split again.
+
+        Parameters
+        ----------
+        model : str
+            Variable that holds the model.
+        names : sequence of str, optional
+            Variables for the parts; ``part_1``, ``part_2``, … by default.
+
+        Returns
+        -------
+        str
+        """
+        return codegen.split_code(self.cuts, model=model, names=names)
+
+
+def split(
+    model: Any,
+    cuts: Any,
+    *,
+    weights: Weights = "share",
+    wiring: Literal["relay", "direct"] = "relay",
+    prefix: str | None = None,
+    expand: Expand = "nested",
+) -> Split:
+    """Cut a model into working sub-models. The model itself is not changed.
+
+    Parameters
+    ----------
+    model : keras.Model
+        A Functional model or a built Sequential.
+    cuts : list
+        Each entry is a point (name of a call, layer, or `KerasTensor`), a tuple of points, or a `Cut`. The order does
+        not matter and equal cuts count once. With k cuts there are k + 1 parts.
+    weights : {"share", "copy"}
+        Parts on the model's own variables, or on copies.
+    wiring : {"relay", "direct"}
+        With "relay" the parts form a chain, ``part_3(part_2(part_1(x)))``: tensors, raw inputs and early outputs that a
+        later part needs are passed through; the first part takes the model's own input structure and the last
+        returns its output structure. With "direct" each part takes and returns only what it computes with, and
+        calling the `Split` wires them by name.
+    prefix : str, optional
+        Put before the names of the parts and their layers, so that two copies fit into one model.
+    expand : str or list of str
+        Which nested models may be cut inside, as for `read`.
+
+    Returns
+    -------
+    Split
+
+    Raises
+    ------
+    ModelError
+        If it is not a Keras model, or its graph is not known.
+    PointError
+        If a point is not in the model.
+    CutError
+        If a part would be empty.
+
+    Examples
+    --------
+    >>> import keras, numpy as np
+    >>> x = keras.Input((4,))
+    >>> y = keras.layers.Dense(3, name="middle")(x)
+    >>> model = keras.Model(x, keras.layers.Dense(2)(y))
+    >>> part_1, part_2 = split(model, ["middle"])
+    >>> data = np.ones((1, 4), "float32")
+    >>> bool(np.all(part_2(part_1(data)) == model(data)))
+    True
+    """
+    for what, value, known in (("weights", weights, ("share", "copy")), ("wiring", wiring, ("relay", "direct"))):
+        if value not in known:
+            raise SplitError(f"{what}= is {listed(map(repr, known)).replace(' and ', ' or ')}; found {value!r}.")
+    reading = read_steps(model, expand=expand)
+    placed = place_cuts(reading, cuts)
+    before = internals.fingerprint(model)
+    reading, heads = _collapse(reading, [cut.head for cut in placed])
+    wires = wire_parts(reading.graph, heads, direct=wiring == "direct")
+    builder = Builder.plan(reading, wires, copies=Copies() if weights == "copy" else None, prefix=prefix)
+    function = reading.function
+    inputs = names_of(internals.input_structure(function), reading)
+    outputs = names_of(internals.output_structure(function), reading)
+    chain = wiring == "relay"
+    parts = [
+        builder.build(
+            wire,
+            f"{reading.graph.name}_part_{i + 1}",
+            inputs=inputs if chain and i == 0 else None,
+            outputs=outputs if chain and i == len(wires) - 1 else None,
+        )
+        for i, wire in enumerate(wires)
+    ]
+    manifest = Manifest(
+        model=reading.graph.name,
+        cuts=tuple(cut.points for cut in placed),
+        wiring=wiring,
+        wires=tuple(wires),
+        inputs=inputs,
+        outputs=outputs,
+        specs=Spec.of_wires(reading.graph, wires),
+        tied=_tied(reading, wires, builder),
+        weights=weights,
+    )
+    return Split(manifest, parts, reading, before)
+
+
+def _collapse(reading: Reading, heads: list[frozenset[int]]) -> tuple[Reading, list[set[int]]]:
+    """Read again with only those nested models open that a cut goes through; the others stay whole in a part."""
+    names = reading.graph.names
+    members: dict[str, list[int]] = {}
+    for n, name in enumerate(names):
+        for group in open_groups(name):
+            members.setdefault(group, []).append(n)
+    cut_through = {
+        group for group, inside in members.items() for head in heads if 0 < sum(n in head for n in inside) < len(inside)
+    }
+    again, home = reopen(reading, cut_through)
+    return again, [{n for n in home if home[n] in head} for head in heads]
+
+
+def _tied(reading: Reading, wires: Sequence[Any], builder: Builder) -> dict[str, tuple[int, ...]]:
+    """Find the layers that are called in several parts."""
+    parts: dict[str, set[int]] = {}
+    for i, wire in enumerate(wires):
+        for n in wire.calls:
+            call = reading.graph.calls[n]
+            if call.params:
+                parts.setdefault(builder.prefix + builder.layers.get(call.layer, call.layer), set()).add(i)
+    return {layer: tuple(sorted(where)) for layer, where in parts.items() if len(where) > 1}

@@ -1,0 +1,279 @@
+"""Splits that are joined, changed, saved and loaded, and folders that are not what they should be."""
+
+import json
+import shutil
+import subprocess
+import sys
+import textwrap
+
+import keras
+import numpy as np
+import pytest
+
+import kerassplit_widget as ks
+from kerassplit_widget.models.verifying import random_inputs
+
+from . import zoo
+from .test_splitting import arrays
+
+
+def equal(a, b):
+    return all(np.array_equal(x, y) for x, y in zip(arrays(a), arrays(b), strict=True))
+
+
+def test_join_sees_parts_that_were_trained():
+    model = zoo.residual()
+    split = ks.split(model, ["add"], weights="copy")
+    x = np.ones((2, 8, 8, 3), "float32")
+    split[1].compile("sgd", "mse")
+    split[1].fit(split[0].predict(x, verbose=0), np.zeros((2, 2)), verbose=0)
+    joined = split.join()
+    assert not equal(joined(x), model(x))
+    assert equal(joined(x), split[1](split[0](x)))
+    assert [layer.name for layer in joined.layers] == [layer.name for layer in model.layers]
+
+
+def test_a_part_can_be_replaced_by_one_that_takes_and_returns_the_same(tmp_path):
+    model = zoo.residual()
+    split = ks.split(model, ["add"])
+    i = keras.Input((8, 8, 4))
+    flat = keras.layers.Flatten(name="flat")(i)
+    head = keras.Model(i, keras.layers.Dense(2, name="conv")(flat))  # a name that part 1 has too
+    split.parts = (split[0], head)
+    joined = split.join()
+    x = np.ones((1, 8, 8, 3), "float32")
+    assert equal(joined(x), head(split[0](x)))
+    assert {"conv", "conv_2", "flat"} <= {layer.name for layer in joined.layers}
+    joined.save(tmp_path / "joined.keras")
+    assert equal(keras.saving.load_model(tmp_path / "joined.keras")(x), joined(x))
+
+
+def test_a_part_that_does_not_fit_is_refused():
+    split = ks.split(zoo.residual(), ["add"])
+    i = keras.Input((8, 8, 5))
+    wrong = keras.Model(i, keras.layers.Dense(2)(keras.layers.Flatten()(i)), name="wrong")
+    with pytest.raises(ks.SplitError, match=r"Part 2 has to take 8×8×4 float32; .*'wrong'\) takes 8×8×5 float32"):
+        split.parts = (split[0], wrong)
+    with pytest.raises(ks.SplitError, match="2 parts; 1 were given"):
+        split.parts = (split[0],)
+    assert split[1].name == "residual_part_2"
+
+
+@pytest.mark.parametrize("wiring", ["relay", "direct"])
+def test_layers_in_several_parts_are_tied_also_after_loading(wiring, tmp_path):
+    model = zoo.tied_loop()
+    split = ks.split(model, ["step", "step#2"], wiring=wiring)
+    assert split.tied == {"step": (0, 1, 2)}
+    assert "tied: step" in repr(split)
+    split.save(tmp_path / "s")
+    loaded = ks.Split.load(tmp_path / "s")
+    assert loaded.tied == split.tied
+    kernels = [part.get_layer("step").kernel for part in loaded]
+    assert kernels[1] is kernels[0] and kernels[2] is kernels[0]
+    x = np.ones((1, 4), "float32")
+    kernels[0].assign(np.eye(4))
+    model.get_layer("step").kernel.assign(np.eye(4))
+    assert equal(loaded(x), model(x))
+    joined = loaded.join()
+    assert [layer.name for layer in joined.layers] == ["x", "step", "out"]
+    assert equal(joined(x), model(x))
+
+
+def test_the_manifest_says_what_goes_over_the_wire(tmp_path):
+    model = zoo.structured()
+    ks.split(model, ["b"]).save(tmp_path / "s")
+    manifest = json.loads((tmp_path / "s" / "manifest.json").read_text())
+    assert manifest["format"] == "kerassplit-split" and manifest["version"] == 1
+    assert manifest["keras"] == keras.__version__
+    assert manifest["cuts"] == [["b"]]
+    assert manifest["tensors"]["a"] == {"shape": [None, 4], "dtype": "float32", "nbytes": 16}
+    assert manifest["parts"][1]["takes"] == ["a", "b", "right"]
+    assert [part["needs"] for part in manifest["parts"]] == [[], []]
+    assert sorted(p.name for p in (tmp_path / "s").iterdir()) == ["manifest.json", "part_1.keras", "part_2.keras"]
+
+
+def test_loaded_splits_know_their_cuts_but_not_their_model(tmp_path):
+    split = ks.split(zoo.structured(), ["b"])
+    split.save(tmp_path / "s")
+    loaded = ks.Split.load(tmp_path / "s")
+    assert loaded.cuts == split.cuts and loaded.code() == split.code()
+    with pytest.raises(ks.SplitError, match="has no model beside its parts"):
+        loaded.verify()
+
+
+def test_saving_again_replaces_a_split_and_nothing_else(tmp_path):
+    first, second = ks.split(zoo.residual(), ["stem"]), ks.split(zoo.residual(), ["stem", "add"])
+    first.save(tmp_path / "s")
+    second.save(tmp_path / "s")
+    assert len(ks.Split.load(tmp_path / "s")) == 3
+    assert [p.name for p in tmp_path.iterdir()] == ["s"]
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("precious")
+    (tmp_path / "file").write_text("precious")
+    for name in ("mine", "file"):
+        with pytest.raises(ks.SplitError, match="is no saved split; it is left alone"):
+            first.save(tmp_path / name)
+    assert (tmp_path / "mine" / "thesis.txt").read_text() == "precious"
+    (tmp_path / "empty").mkdir()
+    first.save(tmp_path / "empty")
+    assert len(ks.Split.load(tmp_path / "empty")) == 2
+
+
+def test_a_part_that_cannot_be_saved_leaves_nothing_behind(tmp_path, monkeypatch):
+    split = ks.split(zoo.residual(), ["add"])
+    split.save(tmp_path / "s")
+    before = (tmp_path / "s" / "manifest.json").read_text()
+
+    def full(*args, **kwargs):
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(type(split[1]), "save", full)
+    with pytest.raises(ks.SplitError, match="Part 1 cannot be saved, and nothing was written: no space left"):
+        split.save(tmp_path / "s")
+    with pytest.raises(ks.SplitError):
+        split.save(tmp_path / "new")
+    assert [p.name for p in tmp_path.iterdir()] == ["s"]
+    assert (tmp_path / "s" / "manifest.json").read_text() == before
+
+
+def damage(folder, what):
+    manifest = folder / "manifest.json"
+    data = json.loads(manifest.read_text())
+    if what == "missing part":
+        (folder / "part_2.keras").unlink()
+    elif what == "changed part":
+        shutil.copy(folder / "part_1.keras", folder / "part_2.keras")
+    elif what == "no manifest":
+        manifest.unlink()
+    elif what == "no json":
+        manifest.write_text("{")
+    elif what == "foreign":
+        manifest.write_text('{"name": "something else"}')
+    elif what == "newer":
+        manifest.write_text(json.dumps({**data, "version": 2}))
+    elif what == "path":
+        data["parts"][0]["file"] = "../elsewhere.keras"
+        manifest.write_text(json.dumps(data))
+    elif what == "incomplete":
+        del data["tensors"]
+        manifest.write_text(json.dumps(data))
+    elif what == "other tensors":
+        data["tensors"]["add"]["shape"] = [None, 9, 9, 4]
+        manifest.write_text(json.dumps(data))
+
+
+@pytest.mark.parametrize(
+    ("what", "words"),
+    [
+        ("missing part", "part_2.keras is missing"),
+        ("changed part", "part_2.keras has changed since it was saved"),
+        ("no manifest", "holds no saved split: there is no manifest.json"),
+        ("no json", "is damaged: manifest.json cannot be read"),
+        ("foreign", "does not describe a split of this package"),
+        ("newer", "version 2 of the format; this package"),
+        ("path", "manifest.json is incomplete (ValueError: '../elsewhere.keras' is no file of the folder)"),
+        ("incomplete", "manifest.json is incomplete (KeyError: 'tensors')"),
+        ("other tensors", "Part 1 has to return 9×9×4 float32"),
+    ],
+)
+def test_damaged_and_foreign_folders_are_refused(tmp_path, what, words):
+    ks.split(zoo.residual(), ["add"]).save(tmp_path / "s")
+    damage(tmp_path / "s", what)
+    with pytest.raises(ks.SplitError) as caught:
+        ks.Split.load(tmp_path / "s")
+    assert words in str(caught.value)
+
+
+def test_parts_are_loaded_in_safe_mode(tmp_path):
+    ks.split(zoo.no_config(), ["dense"]).save(tmp_path / "s")
+    with pytest.raises(ks.SplitError, match=r"part_1.keras cannot be loaded.*[Ll]ambda"):
+        ks.Split.load(tmp_path / "s")
+
+
+LOAD = """
+    import sys
+    import keras, numpy as np
+    {import_}
+    part = keras.saving.load_model(sys.argv[1])
+    given = [np.load(path) for path in sys.argv[3:]]
+    result = part(given[0] if len(given) == 1 else given)
+    np.save(sys.argv[2], keras.ops.convert_to_numpy(result))
+"""
+
+
+@pytest.mark.parametrize(
+    ("make", "point", "import_"),
+    [
+        pytest.param(zoo.residual, "add", "sys.modules['kerassplit_widget'] = None  # cannot be imported", id="plain"),
+        pytest.param(zoo.masked_attention, "dense", "import kerassplit_widget.models.masks", id="mask"),
+    ],
+)
+def test_a_saved_part_runs_in_a_process_of_its_own(tmp_path, make, point, import_):
+    """Without this package, unless a mask had to be carried."""
+    model = make()
+    split = ks.split(model, [point])
+    split.save(tmp_path / "s")
+    needs = json.loads((tmp_path / "s" / "manifest.json").read_text())["parts"][1]["needs"]
+    assert needs == (["kerassplit_widget.models.masks"] if make is zoo.masked_attention else [])
+    data = random_inputs(split)
+    files = []
+    for i, tensor in enumerate(arrays(split[0](data))):
+        np.save(tmp_path / f"{i}.npy", tensor)
+        files.append(str(tmp_path / f"{i}.npy"))
+
+    def run(import_):
+        code = textwrap.dedent(LOAD.format(import_=import_))
+        part, out = str(tmp_path / "s" / "part_2.keras"), str(tmp_path / "out.npy")
+        return subprocess.run([sys.executable, "-c", code, part, out, *files], capture_output=True, text=True)
+
+    done = run(import_)
+    assert done.returncode == 0, done.stderr
+    np.testing.assert_allclose(np.load(tmp_path / "out.npy"), arrays(model(data))[0], rtol=1e-5, atol=1e-5)
+    if needs:
+        assert "kerassplit_widget.models.masks" in run("").stderr  # what to import
+
+
+def test_a_part_can_be_exported(tmp_path):
+    import tensorflow as tf
+
+    model = zoo.residual()
+    split = ks.split(model, ["add"])
+    split[1].export(tmp_path / "tail", verbose=False)
+    x = np.ones((1, 8, 8, 3), "float32")
+    served = tf.saved_model.load(tmp_path / "tail")
+    np.testing.assert_allclose(served.serve(split[0](x)), model(x), rtol=1e-5, atol=1e-6)
+
+
+def test_copies_are_independent_and_may_be_renamed():
+    model = zoo.nested()
+    split = ks.split(model, ["head"], weights="copy", prefix="b_")
+    assert not {id(w) for part in split for w in part.weights} & {id(w) for w in model.weights}
+    assert [layer.name for layer in split[0].layers] == ["x", "b_backbone", "b_head"]
+    assert split[0].name == "b_nested_part_1"
+    x = np.ones((1, 6), "float32")
+    before = arrays(model(x))[0]
+    for weight in split[0].weights:
+        weight.assign(weight * 2)
+    assert np.array_equal(arrays(model(x))[0], before)
+
+
+def test_two_copies_of_one_backbone_fit_in_one_model(tmp_path):
+    backbone = zoo.residual()
+    left, right = ks.flatten(backbone, weights="copy", prefix="l_"), ks.flatten(backbone, weights="copy", prefix="r_")
+    x = keras.Input((8, 8, 3))
+    model = keras.Model(x, keras.layers.Concatenate()([left(x), right(x)]))
+    assert ks.flatten(model).count_params() == 2 * backbone.count_params()
+    model.save(tmp_path / "m.keras")
+    keras.saving.load_model(tmp_path / "m.keras")
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "words"),
+    [
+        ({"weights": "clone"}, "'share' or 'copy'; found 'clone'"),
+        ({"wiring": "bus"}, "'relay' or 'direct'; found 'bus'"),
+    ],
+)
+def test_unknown_options(kwargs, words):
+    with pytest.raises(ks.SplitError, match=words):
+        ks.split(zoo.residual(), ["add"], **kwargs)
