@@ -21,6 +21,7 @@ ORDER = [
     "models.keras_internals",
     "models.masks",
     "models.twins",
+    "models.tracing",
     "models.reading",
     "models.cutting",
     "models.codegen",

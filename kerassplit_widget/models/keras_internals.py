@@ -6,6 +6,8 @@ of them and fails with a sentence when a new Keras has moved one.
 
 from __future__ import annotations
 
+import collections
+import contextlib
 import copy
 import inspect
 import math
@@ -13,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import keras
+from keras.src.backend.common import global_state
 from keras.src.models.functional import Functional
 from keras.src.ops.node import Node
 
@@ -29,19 +32,24 @@ __all__ = [
     "count_params",
     "fill_layer",
     "fingerprint",
+    "fresh_names",
     "function_of",
     "hidden_masks",
+    "inner_layers",
     "input_like",
     "input_structure",
     "is_plain_sequential",
     "maker_of",
     "mask_of",
     "mask_shape",
+    "node_of",
     "nodes_in_order",
     "output_structure",
     "own_nodes",
+    "place_of",
     "refill",
     "set_name",
+    "takes_training",
     "uses_masks",
     "write_node",
 ]
@@ -105,12 +113,49 @@ def maker_of(tensor: keras.KerasTensor) -> Operation:
     return tensor._keras_history.operation
 
 
-def input_like(tensor: keras.KerasTensor, name: str) -> keras.KerasTensor:
+def node_of(tensor: keras.KerasTensor) -> Node | None:
+    """Return the call that made a symbolic tensor, or None for one that was made by none."""
+    history = getattr(tensor, "_keras_history", None)
+    if history is None or history.operation is None:
+        return None
+    return history.operation._inbound_nodes[history.node_index]
+
+
+def place_of(tensor: keras.KerasTensor) -> tuple[str, int, int]:
+    """Return where a symbolic tensor was made: name of the operation, number of its call, number of the output."""
+    history = tensor._keras_history
+    return (history.operation.name, history.node_index, history.tensor_index)
+
+
+def inner_layers(layer: keras.layers.Layer) -> list[keras.layers.Layer]:
+    """List the layers that a layer holds."""
+    return list(layer._layers)
+
+
+def takes_training(layer: keras.layers.Layer) -> bool:
+    """Tell whether ``call`` has a parameter ``training``."""
+    return "training" in inspect.signature(layer.call).parameters
+
+
+@contextlib.contextmanager
+def fresh_names() -> Iterator[None]:
+    """Name ops as if none had been made yet, so that a trace has the same names every time; then go on as before."""
+    before = global_state.get_global_attribute("object_name_uids")
+    global_state.set_global_attribute("object_name_uids", collections.defaultdict(int))
+    try:
+        yield
+    finally:
+        global_state.set_global_attribute("object_name_uids", before)
+
+
+def input_like(
+    tensor: keras.KerasTensor, name: str, *, shape: tuple[int | None, ...] | None = None
+) -> keras.KerasTensor:
     """Make a fresh `keras.Input` that accepts what `tensor` is: shape with batch, dtype, sparse, ragged, optional."""
     maker = maker_of(tensor)
     optional = isinstance(maker, keras.layers.InputLayer) and maker.optional
     return keras.Input(
-        batch_shape=tensor.shape,
+        batch_shape=tensor.shape if shape is None else shape,
         dtype=tensor.dtype,
         sparse=tensor.sparse or None,
         ragged=getattr(tensor, "ragged", False) or None,
@@ -257,7 +302,7 @@ def fill_layer(twin: Any, layer: Any, counterpart: Callable[[Any], Any]) -> None
     own = {"_inbound_nodes", "_outbound_nodes", "_losses", "_loss_ids", "_losses_override", "_tracker"}
     for key, value in layer.__dict__.items():
         # TensorFlow's own bookkeeping of what hangs on the layer; it makes it anew when it needs it.
-        if key in own or (key.startswith("_self_") and key != "_self_setattr_tracking"):
+        if key in own or key in _TENSORFLOW:
             continue
         # Graphs of nested models are adopted as a whole, see `adopt_graph`.
         state[key] = value if key in _GRAPH or key == "_functional" else counterpart(value)
@@ -275,6 +320,18 @@ def fill_layer(twin: Any, layer: Any, counterpart: Callable[[Any], Any]) -> None
 
 _STORES = frozenset(("_trainable_variables", "_non_trainable_variables", "_layers", "_metrics", "_seed_generators"))
 """The lists in which a layer tracks what it owns."""
+
+_TENSORFLOW = frozenset(
+    (
+        "_self_unconditional_checkpoint_dependencies",
+        "_self_unconditional_dependency_names",
+        "_self_unconditional_deferred_dependencies",
+        "_self_name_based_restores",
+        "_self_saveable_object_factories",
+        "_self_update_uid",
+    )
+)
+"""The attributes in which TensorFlow keeps what hangs on an object."""
 
 _GRAPH = frozenset(
     (

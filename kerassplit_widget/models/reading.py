@@ -6,7 +6,7 @@ The vertex is a Keras node (one call), not a layer: a shared layer has several, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -15,9 +15,14 @@ import keras
 
 from kerassplit_widget.errors import ModelError, PointError, closest
 from kerassplit_widget.models import keras_internals as internals
+from kerassplit_widget.models.tracing import Body, Refusal, can_be_opened, trace
+from kerassplit_widget.models.twins import Twins
 from kerassplit_widget.structure.graph import Call, LayerGraph, Tensor, tensor_name
 
 __all__ = ["Reading", "Step", "read", "read_steps"]
+
+Shapes = Sequence[int | None] | Mapping[str, Sequence[int | None]]
+"""Shapes of a model's inputs: of the only one, or by name; with or without the batch dimension."""
 
 Expand = str | list[str] | tuple[str, ...] | set[str] | frozenset[str]
 
@@ -56,6 +61,8 @@ class Reading:
         One for each call of the graph, in its order.
     names : mapping of int to str
         From the id of a symbolic tensor of the outermost graph to its name.
+    input_shapes : Shapes or None
+        What unknown dimensions of the inputs were fixed to.
     """
 
     model: keras.Model
@@ -63,6 +70,7 @@ class Reading:
     graph: LayerGraph
     steps: tuple[Step, ...]
     names: Mapping[int, str]
+    input_shapes: Shapes | None = None
 
     @cached_property
     def symbolic(self) -> dict[str, keras.KerasTensor]:
@@ -86,14 +94,19 @@ class Reading:
             return point
         if isinstance(point, keras.KerasTensor):
             for name, tensor in self.symbolic.items():
-                if tensor is point:
+                if tensor is point or self._stands_for(tensor, point):
                     return name
             raise PointError(
                 f"The tensor {point.name!r} was not made inside the model {self.graph.name!r}. "
                 "Name a call, or take the tensor from the model's own layers."
             )
         if isinstance(point, internals.Operation):
-            calls = [step.call.name for step in self.steps if step.node.operation is point]
+            fixed = self.input_shapes is not None  # then the layers read are twins, of the same names
+            calls = [
+                step.call.name
+                for step in self.steps
+                if step.node.operation is point or (fixed and step.call.layer == point.name)
+            ]
             if len(calls) == 1:
                 return calls[0]
             if calls:
@@ -109,16 +122,25 @@ class Reading:
             f"A point is the name of a call, a layer or a KerasTensor; found {type(point).__name__}: {point!r:.80}."
         )
 
+    def _stands_for(self, tensor: keras.KerasTensor, point: keras.KerasTensor) -> bool:
+        """Tell whether a tensor of a graph with fixed shapes stands for one of the model's own graph."""
+        if self.input_shapes is None or internals.node_of(point) is None:
+            return False
+        return internals.place_of(tensor) == internals.place_of(point)
 
-def read(model: keras.Model, *, expand: Expand = "nested") -> LayerGraph:
+
+def read(model: keras.Model, *, expand: Expand = "nested", input_shapes: Shapes | None = None) -> LayerGraph:
     """Read a model into a graph of its calls.
 
     Parameters
     ----------
     model : keras.Model
         A Functional model or a Sequential whose input shape is known.
-    expand : {"nested", "none"} or list of str
-        Which nested models to open: all of them, none, or those called by these names.
+    expand : {"nested", "all", "none"} or list of str
+        Which groups to open: nested models; also composite layers and subclassed models, as far as what they do inside
+        can be traced and proved; none; or those called by these names. ``graph.collapsed`` says of the others why not.
+    input_shapes : tuple, or dict of str to tuple, optional
+        Fixes unknown dimensions of the inputs, with or without batch. Some layers can be opened only then.
 
     Returns
     -------
@@ -130,7 +152,7 @@ def read(model: keras.Model, *, expand: Expand = "nested") -> LayerGraph:
     ModelError
         If it is not a Keras model, or its graph is not known.
     PointError
-        If a name in `expand` is not a call of a nested model.
+        If a name in `expand` is not a group, or cannot be opened.
 
     Examples
     --------
@@ -140,20 +162,23 @@ def read(model: keras.Model, *, expand: Expand = "nested") -> LayerGraph:
     >>> graph.names, graph["d"].params
     (('x', 'd'), 18)
     """
-    return read_steps(model, expand=expand).graph
+    return read_steps(model, expand=expand, input_shapes=input_shapes).graph
 
 
-def read_steps(model: Any, *, expand: Expand = "nested") -> Reading:
+def read_steps(model: Any, *, expand: Expand = "nested", input_shapes: Shapes | None = None) -> Reading:
     """Read a model, keeping hold of the Keras nodes. As `read`, for those who build parts."""
     function = _function(model)
-    wanted = None if isinstance(expand, str) else set(expand)
-    if wanted is None and expand not in ("nested", "none"):
-        raise ModelError(f"expand= takes 'nested', 'none' or a list of group names; found {expand!r}.")
-    walker = _Walker(wanted, expand == "nested")
+    if input_shapes is not None:
+        function = _with_shapes(function, input_shapes)
+    wanted = None if isinstance(expand, str) else frozenset(expand)
+    if wanted is None and expand not in ("nested", "all", "none"):
+        raise ModelError(f"expand= takes 'nested', 'all', 'none' or a list of group names; found {expand!r}.")
+    walker = _Walker(wanted, nested=expand in ("nested", "all"), composite=expand == "all")
     names = walker.walk(function)
-    if wanted is not None and wanted - walker.expanded:
-        missing = sorted(wanted - walker.expanded)
-        raise PointError(f"No nested model is called by the name {missing[0]!r}. {closest(missing[0], walker.groups)}")
+    for name in sorted((wanted or frozenset()) - walker.expanded):
+        if name in walker.collapsed:
+            raise PointError(f"{name!r} cannot be opened: {walker.collapsed[name]}.")
+        raise PointError(f"No group is called {name!r}. {closest(name, walker.groups)}")
     outputs = tuple(names[id(tensor)] for tensor in function.outputs)
     steps = _with_masks(walker.steps, outputs)
     graph = LayerGraph(
@@ -161,8 +186,33 @@ def read_steps(model: Any, *, expand: Expand = "nested") -> Reading:
         calls=tuple(step.call for step in steps),
         inputs=tuple(names[id(tensor)] for tensor in function.inputs),
         outputs=outputs,
+        collapsed=walker.collapsed,
     )
-    return Reading(model, function, graph, tuple(steps), names)
+    return Reading(model, function, graph, tuple(steps), names, input_shapes)
+
+
+def _with_shapes(function: internals.Functional, given: Shapes) -> internals.Functional:
+    """Build the graph of a model anew, on twins, with the unknown dimensions of its inputs fixed."""
+    names = [internals.maker_of(tensor).name for tensor in function.inputs]
+    if not isinstance(given, Mapping):
+        if len(names) > 1:
+            raise ModelError(
+                f"The model has {len(names)} inputs: give input_shapes={{name: shape}} for {', '.join(names)}."
+            )
+        given = {names[0]: given}
+    for name in given:
+        if name not in names:
+            raise ModelError(f"input_shapes= names {name!r}, which is no input of the model. {closest(name, names)}")
+    shapes = {}
+    for i, (name, tensor) in enumerate(zip(names, function.inputs, strict=True)):
+        own = tuple(tensor.shape)
+        wanted = tuple(given.get(name, own))
+        if len(wanted) == len(own) - 1:
+            wanted = (own[0], *wanted)
+        if len(wanted) != len(own) or any(b is not None and a != b for a, b in zip(wanted, own, strict=True)):
+            raise ModelError(f"The input {name!r} has shape {own}; input_shapes= gives {tuple(given[name])}.")
+        shapes[i] = wanted
+    return Twins().rebuild(function, shapes)
 
 
 def _with_masks(steps: list[Step], outputs: tuple[str, ...]) -> list[Step]:
@@ -216,49 +266,61 @@ def _function(model: Any) -> internals.Functional:
 class _Walker:
     """Walks the nodes of a model, stepping into nested models. The state of one reading."""
 
-    def __init__(self, wanted: set[str] | None, nested: bool) -> None:
-        self.wanted, self.nested = wanted, nested
+    def __init__(self, wanted: frozenset[str] | None, *, nested: bool, composite: bool) -> None:
+        self.wanted, self.nested, self.composite = wanted, nested, composite
         self.steps: list[Step] = []
         self.groups: list[str] = []
         self.expanded: set[str] = set()
+        self.collapsed: dict[str, str] = {}
         self.layers: dict[int, str] = {}
         self.params: dict[int, int] = {}
+        self.twins: dict[int, Twins] = {}
 
     def walk(self, function: internals.Functional) -> dict[int, str]:
         """Record every call. Returns the names of the outermost graph's tensors by id."""
         outermost: dict[int, str] = {}
         # One frame for each model that is open: the nodes still to come, their names, and, for a nested
         # model, the node whose outputs are to be named when it is through.
-        stack = [_Frame.open(function, "", outermost)]
+        stack = [_Frame.open(Body.of_function(function), "", outermost)]
         while stack:
             frame = stack[-1]
             node = next(frame.nodes, None)
             if node is None:
                 stack.pop()
                 if frame.outer is not None:
-                    for tensor, inner in zip(frame.outer.outputs, frame.function.outputs, strict=True):
+                    for tensor, inner in zip(frame.outer.outputs, frame.body.outputs, strict=True):
                         stack[-1].names[id(tensor)] = frame.names[id(inner)]
                 continue
             if node.is_input and all(id(tensor) in frame.names for tensor in node.outputs):
                 continue  # the input of a nested model: named by what is fed in
             name = frame.prefix + frame.call_names[id(node)]
-            inner = self._inner(node, name)
-            if inner is None:
+            body = self._open(node, name)
+            if body is None:
                 self._record(frame, node, name)
             else:
                 self.expanded.add(name)
-                fed = keras.tree.flatten(node.arguments.args[0])
-                names = {id(tensor): frame.names[id(given)] for tensor, given in zip(inner.inputs, fed, strict=True)}
-                stack.append(_Frame.open(inner, f"{name}/", names, node))
+                fed = dict.fromkeys(map(id, node.input_tensors)) if body.traced else map(id, node.input_tensors)
+                names = {id(tensor): frame.names[key] for tensor, key in zip(body.inputs, fed, strict=True)}
+                stack.append(_Frame.open(body, f"{name}/", names, node))
         return outermost
 
-    def _inner(self, node: internals.Node, name: str) -> internals.Functional | None:
-        """Return the graph to step into, or None when the call stays one call."""
+    def _open(self, node: internals.Node, name: str) -> Body | None:
+        """Return what is inside of a call, or None when it stays one call; the reason goes to `collapsed`."""
         inner = internals.function_of(node.operation)
-        if inner is None or not _plain_call(node, inner):
+        if inner is None and not can_be_opened(node.operation):
             return None
         self.groups.append(name)
-        return inner if self.nested or (self.wanted and name in self.wanted) else None
+        wish = self.nested if inner is not None else self.composite
+        if not (name in self.wanted if self.wanted is not None else wish):
+            return None
+        try:
+            if inner is None:
+                return trace(node, self.twins.setdefault(id(node.operation), Twins()))
+            _refuse_what_a_graph_does_not_show(node, inner)
+            return Body.of_function(inner)
+        except Refusal as reason:
+            self.collapsed[name] = str(reason)
+            return None
 
     def _record(self, frame: _Frame, node: internals.Node, name: str) -> None:
         operation = node.operation
@@ -281,7 +343,7 @@ class _Walker:
 class _Frame:
     """A model that is being walked."""
 
-    function: internals.Functional
+    body: Body
     prefix: str
     names: dict[int, str]
     nodes: Iterator[internals.Node]
@@ -289,49 +351,50 @@ class _Frame:
     outer: internals.Node | None
 
     @classmethod
-    def open(
-        cls,
-        function: internals.Functional,
-        prefix: str,
-        names: dict[int, str],
-        outer: internals.Node | None = None,
-    ) -> _Frame:
-        nodes = list(internals.nodes_in_order(function))
-        return cls(function, prefix, names, iter(nodes), _call_names(nodes), outer)
+    def open(cls, body: Body, prefix: str, names: dict[int, str], outer: internals.Node | None = None) -> _Frame:
+        return cls(body, prefix, names, iter(body.nodes), _call_names(body.nodes), outer)
 
 
 def _call_names(nodes: list[internals.Node]) -> dict[int, str]:
-    """Name each node by its operation; the second and further calls of a shared one get ``#2``, ``#3``."""
+    """Name each node by its operation; the second and further calls of a shared one get ``#2``, ``#3``.
+
+    Inside a composite layer two operations may have one name; the later ones get ``_2``, ``_3`` then.
+    """
     among = {id(node) for node in nodes}
     names: dict[int, str] = {}
+    owner: dict[str, int] = {}
     for node in nodes:
         if id(node) in names:
             continue
         operation = node.operation
+        name, count = operation.name, 1
+        while owner.setdefault(name, id(operation)) != id(operation):
+            count += 1
+            name = f"{operation.name}_{count}"
         if internals.called_once(operation):
-            names[id(node)] = operation.name
+            names[id(node)] = name
             continue
         for i, own in enumerate(internals.own_nodes(operation, among)):
-            names[id(own)] = operation.name if i == 0 else f"{operation.name}#{i + 1}"
+            names[id(own)] = name if i == 0 else f"{name}#{i + 1}"
     return names
 
 
-def _plain_call(node: internals.Node, inner: internals.Functional) -> bool:
-    """Tell whether opening a nested model in place changes nothing.
+def _refuse_what_a_graph_does_not_show(node: internals.Node, inner: internals.Functional) -> None:
+    """Refuse to open a nested model in place where that would change something.
 
-    That is so when it is called on its inputs only (no ``training=`` or ``mask=`` that would have to be handed on) and
-    when these already have the dtype and rank of its own inputs, so that it converts nothing, and no hidden mask, of
-    which its own graph knows nothing.
+    It changes nothing when the model is called on its inputs only (no ``training=`` or ``mask=`` that would have to be
+    handed on), when these already have the dtype and rank of its own inputs, so that it converts nothing, and when no
+    hidden mask comes in, of which its own graph knows nothing.
     """
     args, kwargs = node.arguments.args, node.arguments.kwargs
-    if len(args) != 1 or any(value is not None for value in kwargs.values()):
-        return False
-    fed = keras.tree.flatten(args[0])
-    return len(fed) == len(inner.inputs) and all(
-        isinstance(given, keras.KerasTensor)
-        and given.dtype == own.dtype
-        and len(given.shape) == len(own.shape)
-        and given.sparse == own.sparse
-        and internals.mask_of(given) is None
-        for given, own in zip(fed, inner.inputs, strict=True)
-    )
+    given = [name for name, value in kwargs.items() if value is not None]
+    if given:
+        raise Refusal(f"it is called with {given[0]}=, which would have to be handed on")
+    fed = keras.tree.flatten(args)
+    if len(fed) != len(inner.inputs) or not all(isinstance(tensor, keras.KerasTensor) for tensor in fed):
+        raise Refusal("it is not called on one tensor for each of its inputs")
+    for tensor, own in zip(fed, inner.inputs, strict=True):
+        if internals.mask_of(tensor) is not None:
+            raise Refusal("a mask travels hidden into it")
+        if (tensor.dtype, len(tensor.shape), tensor.sparse) != (own.dtype, len(own.shape), own.sparse):
+            raise Refusal("it converts its input")

@@ -54,6 +54,10 @@ class Copies:
             self._made[id(original)] = made
         return self._made[id(original)]
 
+    def variables(self) -> list[keras.Variable]:
+        """List what stands for variables, as far as it was asked for."""
+        return [made for made in self._made.values() if isinstance(made, keras.Variable)]
+
 
 class Twins:
     """The twins of one part: one for each layer or op, however often it is called.
@@ -94,7 +98,9 @@ class Twins:
                 internals.set_name(twin, self._rename(operation))
         return twin
 
-    def repeat(self, node: Node, fill: Fill, operation: Operation | None = None) -> list[keras.KerasTensor]:
+    def repeat(
+        self, node: Node, fill: Fill, operation: Operation | None = None, *, infer: bool = False
+    ) -> list[keras.KerasTensor]:
         """Repeat a call on the twin of its operation.
 
         Parameters
@@ -105,6 +111,8 @@ class Twins:
             From a tensor among the arguments of the call to the one that takes its place.
         operation : keras.Operation, optional
             Another operation that stands for that of the node.
+        infer : bool
+            Work out the shapes of the outputs anew, for inputs of other shapes.
 
         Returns
         -------
@@ -113,16 +121,36 @@ class Twins:
         """
         twin = self.of(node.operation if operation is None else operation)
         args, kwargs = internals.refill(node, fill)
-        if any(internals.mask_of(tensor) is not None for tensor in node.outputs):
+        if infer or any(internals.mask_of(tensor) is not None for tensor in node.outputs):
             outputs: list[keras.KerasTensor] = keras.tree.flatten(twin(*args, **kwargs))
             return outputs  # with the masks that Keras worked out on the way
         return internals.write_node(twin, args, kwargs, node.outputs)
 
-    def rebuild(self, model: keras.Model) -> keras.Model:
-        """Build a model anew on the twins of its layers."""
-        function = internals.function_of(model)
-        assert function is not None  # a part is a graph of layers
-        return self._rebuild(function)
+    def rebuild(self, function: Functional, shapes: Mapping[int, tuple[int | None, ...]] | None = None) -> Functional:
+        """Build a graph of layers anew, on their twins.
+
+        Parameters
+        ----------
+        function : Functional
+        shapes : mapping of int to tuple, optional
+            Other shapes, with batch, for the inputs of these numbers.
+
+        Returns
+        -------
+        Functional
+        """
+        made: dict[int, keras.KerasTensor] = {}
+        for i, tensor in enumerate(function.inputs):
+            maker = internals.maker_of(tensor)
+            made[id(tensor)] = internals.input_like(tensor, maker.name, shape=(shapes or {}).get(i))
+            self._made[id(maker)] = internals.maker_of(made[id(tensor)])
+        for node in internals.nodes_in_order(function):
+            if not node.is_input:
+                outputs = self.repeat(node, lambda tensor: made[id(tensor)], infer=shapes is not None)
+                made.update(zip(map(id, node.outputs), outputs, strict=True))
+        structures = (internals.input_structure(function), internals.output_structure(function))
+        inputs, outputs = (keras.tree.map_structure(lambda tensor: made[id(tensor)], each) for each in structures)
+        return keras.Model(inputs, outputs, name=function.name)
 
     def _fill_layer(self, twin: Any, layer: Any) -> None:
         # What is inside has twins of its own: Keras saves, but cannot load, a layer that is both inside and beside.
@@ -130,25 +158,10 @@ class Twins:
         inside._around = {**self._around, id(layer): twin}
         inside._made = dict(inside._around)
         function = internals.function_of(layer)
-        inner = None if function is None else inside._rebuild(function)
+        inner = None if function is None else inside.rebuild(function)
         internals.fill_layer(twin, layer, inside._counterpart)
         if inner is not None:
             internals.adopt_graph(twin, inner)
-
-    def _rebuild(self, function: Functional) -> Functional:
-        """Build the graph of a nested model anew, on the twins of its layers."""
-        made: dict[int, keras.KerasTensor] = {}
-        for tensor in function.inputs:
-            maker = internals.maker_of(tensor)
-            made[id(tensor)] = internals.input_like(tensor, maker.name)
-            self._made[id(maker)] = internals.maker_of(made[id(tensor)])
-        for node in internals.nodes_in_order(function):
-            if not node.is_input:
-                outputs = self.repeat(node, lambda tensor: made[id(tensor)])
-                made.update(zip(map(id, node.outputs), outputs, strict=True))
-        structures = (internals.input_structure(function), internals.output_structure(function))
-        inputs, outputs = (keras.tree.map_structure(lambda tensor: made[id(tensor)], each) for each in structures)
-        return keras.Model(inputs, outputs, name=function.name)
 
     def _counterpart(self, value: Any) -> Any:
         """Return what stands in a twin for a value that stands in the original: itself, mostly."""

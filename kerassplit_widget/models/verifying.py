@@ -26,7 +26,7 @@ Progress = Callable[[int, int, str], None]
 TOLERANCE = 1e-5
 """Relative to the largest output: what NumPy hand-off may differ by where Keras fuses differently."""
 
-UNKNOWN_IMAGE_SIDE, UNKNOWN_LENGTH = 96, 16
+UNKNOWN_IMAGE_SIDE, UNKNOWN_LENGTH = 96, 8
 """Sizes that stand in for unknown dimensions of random inputs: of images and volumes, and of everything else."""
 
 IN_MEMORY = "chained in memory"

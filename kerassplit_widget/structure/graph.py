@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import networkx as nx
@@ -159,6 +159,8 @@ class LayerGraph:
         In topological order. Position in this tuple is the *number* of a call, which the algorithms use.
     inputs, outputs : tuple of str
         Names of the tensors that are the model's inputs and outputs, flat, in the model's order.
+    collapsed : mapping of str to str
+        Groups that were to be opened and stay one call, with the reason.
 
     Examples
     --------
@@ -173,6 +175,7 @@ class LayerGraph:
     calls: tuple[Call, ...]
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
+    collapsed: Mapping[str, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.calls)

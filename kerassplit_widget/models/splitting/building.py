@@ -52,7 +52,7 @@ def reopen(reading: Reading, cut_through: set[str]) -> tuple[Reading, dict[int, 
             home.setdefault(group, n)
     if len(home) == len(names):
         return reading, {n: n for n in range(len(names))}
-    again = read_steps(reading.model, expand=cut_through)
+    again = read_steps(reading.model, expand=sorted(cut_through), input_shapes=reading.input_shapes)
     return again, {n: home[name] for n, name in enumerate(again.graph.names)}
 
 

@@ -9,7 +9,7 @@ import keras
 
 from kerassplit_widget.errors import CutError
 from kerassplit_widget.models import keras_internals as internals
-from kerassplit_widget.models.reading import Reading, read_steps
+from kerassplit_widget.models.reading import Expand, Reading, Shapes, read_steps
 from kerassplit_widget.models.splitting.building import Builder, names_of, open_groups, reopen
 from kerassplit_widget.models.twins import Copies, Weights
 from kerassplit_widget.structure.cuts import find_tensor
@@ -21,7 +21,14 @@ __all__ = ["extract", "flatten"]
 
 
 def extract(
-    model: Any, inputs: Any = None, outputs: Any = None, *, weights: Weights = "share", prefix: str | None = None
+    model: Any,
+    inputs: Any = None,
+    outputs: Any = None,
+    *,
+    weights: Weights = "share",
+    prefix: str | None = None,
+    expand: Expand = "nested",
+    input_shapes: Shapes | None = None,
 ) -> keras.Model:
     """Take a sub-model out of a model: any inputs, any outputs, also inside nested models.
 
@@ -37,6 +44,8 @@ def extract(
         On the model's variables or on copies.
     prefix : str, optional
         Put before the names of the layers.
+    expand, input_shapes
+        As for `split`.
 
     Returns
     -------
@@ -60,7 +69,7 @@ def extract(
     >>> extract(model, outputs=["a"]).output_shape, extract(model, inputs=["a"]).input_shape
     ((None, 3), (None, 3))
     """
-    reading = read_steps(model)
+    reading = read_steps(model, expand=expand, input_shapes=input_shapes)
     fed = None if inputs is None else _tensors(reading, inputs)
     wanted = None if outputs is None else _tensors(reading, outputs)
     groups = {group for name in (*(fed or ()), *(wanted or ())) for group in open_groups(name)}

@@ -15,6 +15,7 @@ import keras
 
 import kerassplit_widget
 from kerassplit_widget.errors import SplitError
+from kerassplit_widget.models import keras_internals as internals
 from kerassplit_widget.models.masks import AttachMask, TakeMask
 from kerassplit_widget.models.twins import Copies, Twins
 from kerassplit_widget.structure.graph import LayerGraph, Tensor, mask_name
@@ -199,7 +200,11 @@ def _tie(parts: Sequence[keras.Model], tied: Mapping[str, tuple[int, ...]]) -> I
             stands_for.update((id(b), a) for a, b in zip(first.variables, again.variables, strict=True))
     for i, part in enumerate(parts):
         again_here = any(i in where[1:] for where in tied.values())
-        yield Twins(Copies(stands_for, rest=lambda variable: variable)).rebuild(part) if again_here else part
+        if again_here:
+            function = internals.function_of(part)
+            assert function is not None  # parts are graphs of layers
+            part = Twins(Copies(stands_for, rest=lambda variable: variable)).rebuild(function)
+        yield part
 
 
 def _digest(file: Path) -> str:

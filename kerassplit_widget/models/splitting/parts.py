@@ -12,7 +12,7 @@ from kerassplit_widget.errors import ModelError, SplitError
 from kerassplit_widget.models import codegen
 from kerassplit_widget.models import keras_internals as internals
 from kerassplit_widget.models.cutting import place_cuts
-from kerassplit_widget.models.reading import Expand, Reading, read_steps
+from kerassplit_widget.models.reading import Expand, Reading, Shapes, read_steps
 from kerassplit_widget.models.splitting.building import Builder, names_of, open_groups, reopen
 from kerassplit_widget.models.splitting.joining import join_parts
 from kerassplit_widget.models.splitting.manifest import Manifest, Spec, load_split, save_split
@@ -263,6 +263,7 @@ def split(
     wiring: Literal["relay", "direct"] = "relay",
     prefix: str | None = None,
     expand: Expand = "nested",
+    input_shapes: Shapes | None = None,
 ) -> Split:
     """Cut a model into working sub-models. The model itself is not changed.
 
@@ -283,7 +284,10 @@ def split(
     prefix : str, optional
         Put before the names of the parts and their layers, so that two copies fit into one model.
     expand : str or list of str
-        Which nested models may be cut inside, as for `read`.
+        Which groups may be cut inside, as for `read`. What is not cut through stays whole in its part.
+    input_shapes : tuple, or dict of str to tuple, optional
+        Fixes unknown dimensions of the inputs, as for `read`. The parts then take these shapes only: what was traced
+        for one length is never used at another.
 
     Returns
     -------
@@ -312,7 +316,7 @@ def split(
     for what, value, known in (("weights", weights, ("share", "copy")), ("wiring", wiring, ("relay", "direct"))):
         if value not in known:
             raise SplitError(f"{what}= is {listed(map(repr, known)).replace(' and ', ' or ')}; found {value!r}.")
-    reading = read_steps(model, expand=expand)
+    reading = read_steps(model, expand=expand, input_shapes=input_shapes)
     placed = place_cuts(reading, cuts)
     before = internals.fingerprint(model)
     reading, heads = _collapse(reading, [cut.head for cut in placed])

@@ -1,0 +1,214 @@
+"""Looking inside layers: what a composite layer or a subclassed model calls, as a graph.
+
+``layer.call`` is run on symbolic tensors, on a twin, so that the user's layer is not touched. What comes out is checked
+against the layer itself before it is believed: on other weights (so that no weight was frozen into a constant), at two
+shapes where dimensions are unknown (so that no length was), and for training (so that no branch was). What does not
+pass stays one call, with the reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+
+from kerassplit_widget.models import keras_internals as internals
+from kerassplit_widget.models.keras_internals import Node, Operation
+from kerassplit_widget.models.twins import Copies, Twins
+
+__all__ = ["Body", "Refusal", "can_be_opened", "trace"]
+
+SIZES = (3, 5)
+"""Two sizes for unknown dimensions, unlike each other and unlike most dimensions that are known."""
+
+
+class Refusal(Exception):  # noqa: N818 - it is an answer, not an error
+    """Why a layer stays one call."""
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """What is inside of a group.
+
+    Attributes
+    ----------
+    inputs, outputs : list of keras.KerasTensor
+        Flat; they stand for what is fed to the group's call and for what it returns.
+    nodes : list of Node
+        In topological order.
+    traced : bool
+        Whether a tensor that is fed twice is one input here (and not two, as in a nested model).
+    """
+
+    inputs: list[keras.KerasTensor]
+    outputs: list[keras.KerasTensor]
+    nodes: list[Node]
+    traced: bool = False
+
+    @classmethod
+    def of_function(cls, function: internals.Functional) -> Body:
+        """Return the body of a nested model, which holds its graph itself."""
+        return cls(function.inputs, function.outputs, list(internals.nodes_in_order(function)))
+
+
+def can_be_opened(operation: Operation) -> bool:
+    """Tell whether it is worth looking inside: a layer with layers in it, that is no graph of layers already."""
+    if not isinstance(operation, keras.layers.Layer) or internals.function_of(operation) is not None:
+        return False
+    return bool(internals.inner_layers(operation))
+
+
+def trace(node: Node, twins: Twins) -> Body:
+    """Find out what a call of a composite layer does inside.
+
+    Parameters
+    ----------
+    node : Node
+        The call.
+    twins : Twins
+        The layers inside are twins of these; the same for all calls of a layer.
+
+    Returns
+    -------
+    Body
+
+    Raises
+    ------
+    Refusal
+        If that cannot be done faithfully; says why.
+    """
+    layer = node.operation
+    _refuse_what_cannot_be_seen(node)
+    body = _trace(node, twins.of(layer))
+    if internals.takes_training(layer) and _outline(body) != _outline(_trace(node, Twins().of(layer), training=True)):
+        raise Refusal("its call() does something else in training")
+    _check(node, body)
+    return body
+
+
+def _refuse_what_cannot_be_seen(node: Node) -> None:
+    layer = node.operation
+    if any(internals.mask_of(tensor) is not None for tensor in node.input_tensors):
+        raise Refusal("a mask travels hidden into it")
+    if layer.activity_regularizer is not None:
+        raise Refusal("it regularises its output")
+    floats = [tensor.dtype for tensor in node.input_tensors if "float" in tensor.dtype]
+    if any(dtype != layer.compute_dtype for dtype in floats):
+        raise Refusal(f"it converts its input to {layer.compute_dtype}")
+
+
+def _trace(node: Node, twin: Any, training: bool | None = None) -> Body:
+    """Run ``call`` of a twin on fresh symbolic tensors and collect the calls that it makes."""
+    fresh: dict[int, keras.KerasTensor] = {}
+
+    def fill(tensor: keras.KerasTensor) -> keras.KerasTensor:
+        return fresh.setdefault(id(tensor), internals.input_like(tensor, f"fed_{len(fresh)}"))
+
+    with internals.fresh_names():
+        args, kwargs = internals.refill(node, fill)
+        if training is not None:
+            kwargs = {**kwargs, "training": training}
+        try:
+            results = twin.call(*args, **kwargs)
+        except Exception as error:
+            raise Refusal(f"its call() cannot be traced: {_first_line(error)}") from None
+    outputs = keras.tree.flatten(results)
+    if len(outputs) != len(node.outputs) or not all(isinstance(x, keras.KerasTensor) for x in outputs):
+        raise Refusal("its call() does not return the tensors that the layer returns")
+    inputs = [fresh[key] for key in dict.fromkeys(map(id, node.input_tensors))]
+    return Body(inputs, outputs, list(_made_between(inputs, outputs)), traced=True)
+
+
+def _made_between(inputs: Sequence[keras.KerasTensor], outputs: Sequence[keras.KerasTensor]) -> Iterator[Node]:
+    """Yield the calls that lead from some symbolic tensors to others, in topological order."""
+    done = {id(tensor) for tensor in inputs}
+    yielded: set[int] = set()
+    stack = list(outputs)
+    while stack:
+        tensor = stack[-1]
+        if id(tensor) in done:
+            stack.pop()
+            continue
+        made = internals.node_of(tensor)
+        if made is None or made.is_input:
+            raise Refusal("its call() makes tensors that do not come from its inputs")
+        missing = [each for each in made.input_tensors if id(each) not in done]
+        if missing:
+            stack.extend(missing)
+            continue
+        done.update(map(id, made.outputs))
+        if id(made) not in yielded:
+            yielded.add(id(made))
+            _refuse_variables(made)
+            yield made
+        stack.pop()
+
+
+def _refuse_variables(node: Node) -> None:
+    for value in keras.tree.flatten((node.arguments.args, node.arguments.kwargs)):
+        if isinstance(value, keras.Variable):
+            raise Refusal(f"its call() uses a variable of its own, {value.name!r}")
+        if isinstance(value, keras.random.SeedGenerator):
+            raise Refusal("its call() draws random numbers itself")
+
+
+def _outline(body: Body) -> list[tuple[str, str, int]]:
+    return [(type(n.operation).__name__, n.operation.name, len(n.input_tensors)) for n in body.nodes]
+
+
+def _check(node: Node, body: Body) -> None:
+    """Compare what was traced with the layer itself, on weights that were changed after tracing."""
+    copies = Copies()
+    twin = Twins(copies).of(node.operation)
+    again = _trace(node, twin)
+    if _outline(again) != _outline(body):
+        raise Refusal("its call() does not do the same every time")
+    generator = np.random.default_rng(0)
+    for variable in copies.variables():
+        if "float" in variable.dtype:
+            variable.assign(generator.uniform(0.05, 0.3, variable.shape))
+    unknown = any(None in tensor.shape[1:] for tensor in again.inputs)
+    for size in SIZES if unknown else SIZES[:1]:
+        given = {id(tensor): _example(tensor, size, generator) for tensor in again.inputs}
+        _compare(node, twin, again, given)
+    if twin.losses:
+        raise Refusal("its call() adds losses")
+
+
+def _compare(node: Node, twin: Any, body: Body, given: dict[int, Any]) -> None:
+    fed = dict(zip(dict.fromkeys(map(id, node.input_tensors)), body.inputs, strict=True))
+    args, kwargs = internals.refill(node, lambda tensor: given[id(fed[id(tensor)])])
+    try:
+        expected = keras.tree.flatten(twin(*args, **kwargs))
+    except Exception as error:
+        raise Refusal(f"it could not be run to check the trace: {_first_line(error)}") from None
+    try:
+        known = dict(given)
+        for each in body.nodes:
+            inner_args, inner_kwargs = internals.refill(each, lambda tensor: known[id(tensor)])
+            results = keras.tree.flatten(each.operation(*inner_args, **inner_kwargs))
+            known.update(zip(map(id, each.outputs), results, strict=True))
+        found = [known[id(tensor)] for tensor in body.outputs]
+    except Exception as error:
+        raise Refusal(f"what was traced holds for one shape only: {_first_line(error)}") from None
+    for a, b in zip(expected, found, strict=True):
+        x, y = keras.ops.convert_to_numpy(a), keras.ops.convert_to_numpy(b)
+        if x.shape != y.shape or not np.array_equal(x, y, equal_nan=x.dtype.kind == "f"):
+            raise Refusal("what was traced computes something else than the layer")
+
+
+def _example(tensor: keras.KerasTensor, size: int, generator: np.random.Generator) -> Any:
+    """Make an input of a kind. Whole numbers are 0 or 1, which every vocabulary knows."""
+    shape = tuple((2 if axis == 0 else size) if dim is None else dim for axis, dim in enumerate(tensor.shape))
+    if "float" in tensor.dtype:
+        return keras.ops.convert_to_tensor(generator.standard_normal(shape).astype("float32"), dtype=tensor.dtype)
+    return keras.ops.cast(generator.integers(0, 2, shape), tensor.dtype)
+
+
+def _first_line(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    text = lines[0] if lines else type(error).__name__
+    return text if len(text) <= 160 else f"{text[:159]}…"
