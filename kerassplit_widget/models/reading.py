@@ -324,7 +324,7 @@ class _Walker:
 
     def _record(self, frame: _Frame, node: internals.Node, name: str) -> None:
         operation = node.operation
-        layer = self.layers.setdefault(id(operation), frame.prefix + operation.name)
+        layer = self.layers.setdefault(id(operation), frame.prefix + frame.layer_names[id(operation)])
         if id(operation) not in self.params:
             self.params[id(operation)] = internals.count_params(operation)
         outputs = tuple(
@@ -347,30 +347,39 @@ class _Frame:
     prefix: str
     names: dict[int, str]
     nodes: Iterator[internals.Node]
+    layer_names: dict[int, str]
     call_names: dict[int, str]
     outer: internals.Node | None
 
     @classmethod
     def open(cls, body: Body, prefix: str, names: dict[int, str], outer: internals.Node | None = None) -> _Frame:
-        return cls(body, prefix, names, iter(body.nodes), _call_names(body.nodes), outer)
+        layers = _layer_names(body.nodes)
+        return cls(body, prefix, names, iter(body.nodes), layers, _call_names(body.nodes, layers), outer)
 
 
-def _call_names(nodes: list[internals.Node]) -> dict[int, str]:
-    """Name each node by its operation; the second and further calls of a shared one get ``#2``, ``#3``.
+def _layer_names(nodes: list[internals.Node]) -> dict[int, str]:
+    """Name each operation, by its id; later ones of the same name, as composite layers may have, get ``_2``, ``_3``."""
+    names: dict[int, str] = {}
+    taken: set[str] = set()
+    for operation in (node.operation for node in nodes):
+        if id(operation) not in names:
+            name, count = operation.name, 1
+            while name in taken:
+                count += 1
+                name = f"{operation.name}_{count}"
+            names[id(operation)] = name
+            taken.add(name)
+    return names
 
-    Inside a composite layer two operations may have one name; the later ones get ``_2``, ``_3`` then.
-    """
+
+def _call_names(nodes: list[internals.Node], layers: Mapping[int, str]) -> dict[int, str]:
+    """Name each node by its operation; the second and further calls of a shared one get ``#2``, ``#3``."""
     among = {id(node) for node in nodes}
     names: dict[int, str] = {}
-    owner: dict[str, int] = {}
     for node in nodes:
         if id(node) in names:
             continue
-        operation = node.operation
-        name, count = operation.name, 1
-        while owner.setdefault(name, id(operation)) != id(operation):
-            count += 1
-            name = f"{operation.name}_{count}"
+        operation, name = node.operation, layers[id(node.operation)]
         if internals.called_once(operation):
             names[id(node)] = name
             continue

@@ -8,7 +8,10 @@ pass stays one call, with the reason.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import contextlib
+import re
+import types
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -112,14 +115,57 @@ def _trace(node: Node, twin: Any, training: bool | None = None) -> Body:
         if training is not None:
             kwargs = {**kwargs, "training": training}
         try:
-            results = twin.call(*args, **kwargs)
+            with _opening_inside(twin):
+                results = twin.call(*args, **kwargs)
         except Exception as error:
-            raise Refusal(f"its call() cannot be traced: {_first_line(error)}") from None
+            unknown = any(None in tensor.shape for tensor in node.input_tensors)
+            hint = "; input_shapes= may help, which fixes unknown dimensions" if unknown else ""
+            raise Refusal(f"its call() cannot be traced: {_first_line(error)}{hint}") from None
     outputs = keras.tree.flatten(results)
     if len(outputs) != len(node.outputs) or not all(isinstance(x, keras.KerasTensor) for x in outputs):
         raise Refusal("its call() does not return the tensors that the layer returns")
     inputs = [fresh[key] for key in dict.fromkeys(map(id, node.input_tensors))]
     return Body(inputs, outputs, list(_made_between(inputs, outputs)), traced=True)
+
+
+@contextlib.contextmanager
+def _opening_inside(twin: Any) -> Iterator[None]:
+    """Let the layers inside a twin be traced through where Keras cannot record a call of theirs.
+
+    That is so for layers that return None beside a tensor, or take what ``compute_output_spec`` does not know, such as
+    attention with a cache that is not used. The layers are twins; they get their classes back afterwards.
+    """
+    layers: dict[int, Any] = {}
+    stack = internals.inner_layers(twin)
+    while stack:
+        layer = stack.pop()
+        if id(layer) not in layers:
+            layers[id(layer)] = layer
+            stack.extend(internals.inner_layers(layer))
+    classes = {key: type(layer) for key, layer in layers.items()}
+    for key, layer in layers.items():
+        opening = types.new_class(classes[key].__name__, (classes[key],), exec_body=_opening(classes[key]))
+        object.__setattr__(layer, "__class__", opening)
+    try:
+        yield
+    finally:
+        for key, layer in layers.items():
+            object.__setattr__(layer, "__class__", classes[key])
+
+
+def _opening(cls: Any) -> Callable[[dict[str, Any]], None]:
+    """Give what makes a subclass whose calls are traced through if they cannot be recorded."""
+
+    def call(self: Any, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return cls.__call__(self, *args, **kwargs)
+        except Exception as error:
+            try:
+                return self.call(*args, **kwargs)  # whether that is the same is checked afterwards
+            except Exception:
+                raise error from None
+
+    return lambda namespace: namespace.update(__call__=call)
 
 
 def _made_between(inputs: Sequence[keras.KerasTensor], outputs: Sequence[keras.KerasTensor]) -> Iterator[Node]:
@@ -197,7 +243,7 @@ def _compare(node: Node, twin: Any, body: Body, given: dict[int, Any]) -> None:
     for a, b in zip(expected, found, strict=True):
         x, y = keras.ops.convert_to_numpy(a), keras.ops.convert_to_numpy(b)
         if x.shape != y.shape or not np.array_equal(x, y, equal_nan=x.dtype.kind == "f"):
-            raise Refusal("what was traced computes something else than the layer")
+            raise Refusal("what was traced is not the layer when its weights change: it may use some of them directly")
 
 
 def _example(tensor: keras.KerasTensor, size: int, generator: np.random.Generator) -> Any:
@@ -209,6 +255,9 @@ def _example(tensor: keras.KerasTensor, size: int, generator: np.random.Generato
 
 
 def _first_line(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    text = lines[0] if lines else type(error).__name__
-    return text if len(text) <= 160 else f"{text[:159]}…"
+    """Return the first line of an error that tells something: Keras puts colours and its own preamble around it."""
+    text = re.sub("\x1b\\[[0-9;]*m", "", str(error))
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    telling = [line for line in lines if not line.startswith("Exception encountered when calling")]
+    first = telling[0] if telling else type(error).__name__
+    return first if len(first) <= 160 else f"{first[:159]}…"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
-from kerassplit_widget.errors import ModelError
+from kerassplit_widget.errors import ModelError, SplitError
 from kerassplit_widget.models import keras_internals as internals
 
 if TYPE_CHECKING:
@@ -108,7 +108,8 @@ def verify(
     """Compare a model with its parts. See `Split.verify`."""
     model = split.model
     batches = [data] if data is not None else [random_inputs(split, seed + i) for i in range(rounds)]
-    ways = _ways(split, save)
+    loaded, failed = _save_and_load(split) if save else (None, [])
+    ways = _ways(split, loaded)
     total = (1 + len(ways)) * len(batches)
     tell = progress or (lambda done, total, what: None)
     apart = dict.fromkeys(ways, 0.0)
@@ -130,22 +131,29 @@ def verify(
         allowed = 0.0 if way == IN_MEMORY else TOLERANCE * max(1.0, scale)
         most = f"at most {allowed:.3g}" if allowed else "must be 0"
         checks.append(Check(way, difference <= allowed, f"largest difference {difference:.3g}, {most}"))
-    checks += [_weights(split), _untouched(split)]
+    checks += [*failed, _weights(split), _untouched(split)]
     return Verification(tuple(checks), apart[IN_MEMORY], len(batches) if data is None else _length(data))
 
 
-def _ways(split: Split, save: bool) -> dict[str, Callable[[Any], Any]]:
+def _ways(split: Split, loaded: Split | None) -> dict[str, Callable[[Any], Any]]:
     """List the ways in which the parts are run: what each is called, and what computes it."""
     ways = {
         IN_MEMORY: lambda batch: split(batch, training=False),
         "handed on as NumPy arrays": lambda batch: split.run(batch, training=False, hand_on=_array),
     }
-    if save:
-        with tempfile.TemporaryDirectory() as folder:
-            split.save(Path(folder) / "split")
-            loaded = type(split).load(Path(folder) / "split")
+    if loaded is not None:
         ways["saved and loaded"] = lambda batch: loaded.run(batch, training=False, hand_on=_array)
     return ways
+
+
+def _save_and_load(split: Split) -> tuple[Split | None, list[Check]]:
+    """Save a split to a temporary folder and load it; a check that fails when that cannot be done."""
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            split.save(Path(folder) / "split")
+            return type(split).load(Path(folder) / "split"), []
+    except SplitError as error:
+        return None, [Check("saved and loaded", False, str(error).strip().splitlines()[0])]
 
 
 def random_inputs(split: Split, seed: int = 0) -> Any:
@@ -185,10 +193,20 @@ def _vocabularies(reading: Reading) -> dict[str, int]:
     """From a tensor that embeddings read to the smallest number of tokens that they all know."""
     limits: dict[str, int] = {}
     for step in reading.steps:
-        if isinstance(step.node.operation, keras.layers.Embedding):
-            for name in step.call.inputs:
-                limits[name] = min(step.node.operation.input_dim, limits.get(name, TOKEN_LIMIT))
+        sizes = [layer.input_dim for layer in _within(step.node.operation) if isinstance(layer, keras.layers.Embedding)]
+        for name in step.call.inputs if sizes else ():
+            limits[name] = min(*sizes, limits.get(name, TOKEN_LIMIT))
     return limits
+
+
+def _within(operation: internals.Operation) -> Iterator[internals.Operation]:
+    """Yield an operation and the layers inside it."""
+    stack = [operation]
+    while stack:
+        each = stack.pop()
+        yield each
+        if isinstance(each, keras.layers.Layer):
+            stack.extend(internals.inner_layers(each))
 
 
 def _run(model: keras.Model, batch: Any) -> Any:

@@ -1,0 +1,306 @@
+"""Composite layers and subclassed models: opened where that is faithful, left whole with the reason where not."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers, ops
+
+import kerassplit_widget as ks
+
+from .test_splitting import arrays, inbound
+
+
+class Block(layers.Layer):
+    """A Transformer block as people write them: attributes, skips, a residual around attention."""
+
+    def __init__(self, width=8, **kwargs):
+        super().__init__(**kwargs)
+        self.attention = layers.MultiHeadAttention(2, 4, name="attention")
+        self.norms = [layers.LayerNormalization(name=f"norm_{i}") for i in range(2)]
+        self.mlp = {
+            "up": layers.Dense(2 * width, activation="gelu", name="up"),
+            "down": layers.Dense(width, name="down"),
+        }
+        self.dropout = layers.Dropout(0.3, name="dropout")
+
+    def build(self, shape):
+        self.attention.build(shape, shape)
+        for norm in self.norms:
+            norm.build(shape)
+        self.mlp["up"].build(shape)
+        self.mlp["down"].build((*shape[:-1], self.mlp["up"].units))
+
+    def call(self, x, training=None):
+        y = self.attention(self.norms[0](x), x)
+        x = x + self.dropout(y, training=training)
+        return x + self.mlp["down"](self.mlp["up"](self.norms[1](x)))
+
+
+def model_of(*blocks, length=None, width=8):
+    x = y = keras.Input((length, width), name="x")
+    for block in blocks:
+        y = block(y)
+    return keras.Model(x, layers.Dense(2, name="out")(y), name="outer")
+
+
+def data(length=5, batch=2, width=8):
+    return np.random.default_rng(0).normal(size=(batch, length, width)).astype("float32")
+
+
+def test_a_transformer_block_is_cut_between_attention_and_mlp():
+    model = model_of(Block(name="one"), Block(name="two"))
+    before = inbound(model)
+    inner = [inbound(layer) for block in model.layers[1:3] for layer in block._flatten_layers()]
+    graph = ks.read(model, expand="all")
+    assert graph.collapsed == {}
+    assert graph.params == model.count_params()
+    assert {"one/norm_0", "one/attention/query", "one/add", "two/up", "two/down"} <= set(graph.names)
+    split = ks.split(model, ["one/add", "two/up"], expand="all")
+    assert [layer.name for layer in split[0].layers] == ["x", "one_norm_0", "one_attention", "one_dropout"]
+    for length in (4, 7):
+        assert np.array_equal(split(data(length)), model(data(length)))
+    assert split.verify(data()).ok
+    assert inbound(model) == before
+    assert inner == [inbound(layer) for block in model.layers[1:3] for layer in block._flatten_layers()]
+
+
+def test_what_is_not_cut_stays_the_original_layer():
+    model = model_of(Block(name="one"), Block(name="two"))
+    part_1, part_2 = ks.split(model, ["one/add"], expand="all")
+    assert [type(layer).__name__ for layer in part_2.layers if layer.name == "two"] == ["Block"]
+    assert "one_attention" in [layer.name for layer in part_1.layers]
+
+
+def test_names_are_the_same_every_time():
+    model = model_of(Block(name="one"))
+    first = ks.read(model, expand="all")
+    keras.layers.Add()(2 * [keras.Input((3,))])
+    assert ks.read(model, expand="all").names == first.names
+    assert ks.read(model, expand=["one"]).names == tuple(
+        dict.fromkeys("one/attention" if n.startswith("one/attention/") else n for n in first.names)
+    ) or "one/attention" in ks.read(model, expand=["one"])
+
+
+def test_training_through_the_parts_of_a_block():
+    import tensorflow as tf
+
+    model = model_of(Block(name="one"), length=5)
+    part_1, part_2 = ks.split(model, ["one/up"], expand="all")
+    seed = model.get_layer("one").dropout.seed_generator.state
+    start = arrays(seed)[0].copy()
+    results = []
+    for run in (model, lambda x, training: part_2(part_1(x, training=training), training=training)):
+        seed.assign(start)
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum(run(data(), training=True) ** 2)
+        results.append([loss, *tape.gradient(loss, model.trainable_variables)])
+    assert all(np.array_equal(a, b) for a, b in zip(arrays(results[0]), arrays(results[1]), strict=True))
+    assert not np.array_equal(model(data(), training=False), model(data(), training=True))
+
+
+class Subclassed(keras.Model):
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.a, self.b = layers.Dense(4, name="a"), layers.Dense(8, name="b")
+
+    def build(self, shape):
+        self.a.build(shape)
+        self.b.build((*shape[:-1], 4))
+
+    def call(self, x):
+        return self.b(ops.tanh(self.a(x)))
+
+
+def test_a_subclassed_model_inside_a_model():
+    model = model_of(Subclassed(name="sub"))
+    assert ks.read(model, expand="all").names == ("x", "sub/a", "sub/tanh", "sub/b", "out")
+    split = ks.split(model, ["sub/tanh"], expand="all")
+    assert np.array_equal(split(data()), model(data()))
+    flat = ks.extract(model, outputs=["sub/a", "out"], expand="all")
+    assert np.array_equal(flat(data())[1], model(data()))
+
+
+def test_a_composite_called_twice_counts_its_parameters_once():
+    block = Subclassed(name="sub")
+    model = model_of(block, block)
+    graph = ks.read(model, expand="all")
+    assert graph.params == model.count_params()
+    assert {"sub/a", "sub#2/a"} <= set(graph.names) and graph["sub#2/a"].layer == "sub/a"
+    split = ks.split(model, ["sub/a", "sub#2/tanh"], expand="all")
+    assert np.array_equal(split(data()), model(data()))
+
+
+class OwnVariable(Subclassed):
+    def build(self, shape):
+        super().build(shape)
+        self.scale = self.add_weight(shape=(8,), name="scale")
+
+    def call(self, x):
+        return super().call(x) * self.scale
+
+
+class FrozenVariable(OwnVariable):
+    def call(self, x):
+        return Subclassed.call(self, x) * ops.convert_to_tensor(self.scale)
+
+
+class Branch(Subclassed):
+    def call(self, x, training=None):
+        return super().call(x) if training else self.b(self.a(x))
+
+
+class Random(Subclassed):
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.seed = keras.random.SeedGenerator(1)
+
+    def call(self, x):
+        return super().call(x) + keras.random.normal((8,), seed=self.seed)
+
+
+class Regular(Subclassed):
+    def __init__(self, **kwargs):
+        super().__init__(activity_regularizer="l2", **kwargs)
+
+
+class AddsLoss(Subclassed):
+    def call(self, x):
+        y = super().call(x)
+        self.add_loss(ops.mean(y))
+        return y
+
+
+class Length(Subclassed):
+    """Bakes the length into a causal mask."""
+
+    def call(self, x):
+        length = x.shape[1]
+        mask = ops.convert_to_tensor(np.tril(np.ones((length, length), "float32")))
+        return self.b(self.a(ops.einsum("qk,bkd->bqd", mask, x)))
+
+    def compute_output_shape(self, shape):
+        return shape
+
+
+class Halved(Subclassed):
+    """Computes something else at lengths above four."""
+
+    def call(self, x):
+        y = super().call(x)
+        return y if x.shape[1] is None or x.shape[1] < 4 else y / 2
+
+
+class Looped(Subclassed):
+    """Runs in Python over a length that is not known."""
+
+    def call(self, x):
+        return self.b(ops.stack([self.a(x[:, i]) for i in range(x.shape[1])], axis=1))
+
+    def compute_output_shape(self, shape):
+        return shape
+
+
+@pytest.mark.parametrize(
+    ("cls", "reasons"),
+    [
+        (OwnVariable, ["its call() uses a variable of its own, 'scale'"]),
+        (FrozenVariable, ["its call() uses a variable of its own", "when its weights change"]),
+        (Branch, ["its call() does something else in training"]),
+        (Random, ["random numbers itself", "when its weights change", "for one shape only"]),
+        (Regular, ["it regularises its output"]),
+        (AddsLoss, ["its call() adds losses", "cannot be traced"]),
+        (Length, ["its call() cannot be traced: "]),
+        (Looped, ["its call() cannot be traced: 'NoneType' object cannot be interpreted as an integer"]),
+        (Halved, ["when its weights change", "for one shape only"]),
+    ],
+)
+def test_what_cannot_be_opened_says_why_and_is_split_around(cls, reasons):
+    model = model_of(cls(name="sub"))
+    graph = ks.read(model, expand="all")
+    assert list(graph.collapsed) == ["sub"]
+    assert any(reason in graph.collapsed["sub"] for reason in reasons), graph.collapsed
+    assert "sub" in graph
+    if cls is not Random:  # which never gives the same numbers twice
+        assert ks.split(model, ["sub"], expand="all").verify(data(4)).ok
+    with pytest.raises(ks.SplitError, match="'sub' cannot be opened: "):
+        ks.read(model, expand=["sub"])
+
+
+def test_fixed_shapes_open_what_needs_them_and_are_kept_by_the_parts():
+    model = model_of(Length(name="sub"))
+    graph = ks.read(model, expand="all", input_shapes=(2, 4, 8))
+    assert graph.collapsed == {} and "sub/einsum" in graph
+    split = ks.split(model, ["sub/einsum"], expand="all", input_shapes=(2, 4, 8))
+    assert np.array_equal(split(data(4)), model(data(4)))
+    assert split[0].input_shape == (2, 4, 8)
+    with pytest.raises(ValueError, match="shape"):
+        split(data(5))
+
+
+@pytest.mark.parametrize(
+    ("shapes", "words"),
+    [
+        ({"xx": (2, 4, 8)}, "names 'xx', which is no input of the model. The closest name is 'x'"),
+        ((2, 4, 9), r"has shape (None, None, 8); input_shapes= gives (2, 4, 9)"),
+        ((2,), "has shape (None, None, 8)"),
+    ],
+)
+def test_bad_input_shapes(shapes, words):
+    with pytest.raises(ks.SplitError) as caught:
+        ks.read(model_of(Block(name="one")), input_shapes=shapes)
+    assert words in str(caught.value)
+
+
+def test_freezing_a_part_reaches_layers_inside_and_nothing_else():
+    model = model_of(Block(name="one"), Block(name="two"))
+    part_1, part_2 = ks.split(model, ["one"])
+    trainable = len(model.trainable_weights)
+    part_1.trainable = False
+    assert part_1.trainable_weights == []
+    assert len(model.trainable_weights) == trainable
+    assert model.get_layer("one").attention.trainable and model.get_layer("one").mlp["up"].trainable
+    assert len(part_2.trainable_weights) > 0
+
+
+SMALL = {"vocabulary_size": 40, "num_layers": 2, "hidden_dim": 8, "intermediate_dim": 16}
+FIXED = {"token_ids": (2, 6), "padding_mask": (2, 6)}
+KERAS_HUB = {
+    "Bert": ({**SMALL, "num_heads": 2, "max_sequence_length": 12}, None),
+    "ViT": (
+        {"image_shape": (16, 16, 3), "patch_size": 8, "num_layers": 2, "num_heads": 2, "hidden_dim": 8, "mlp_dim": 16},
+        None,
+    ),
+    "Llama": ({**SMALL, "num_query_heads": 4, "num_key_value_heads": 2}, FIXED),
+    "GPT2": ({**SMALL, "num_heads": 2, "max_sequence_length": 12}, FIXED),
+}
+CLOSED = {"ViT": {"vit_patching_and_embedding"}}
+
+
+@pytest.mark.parametrize("name", KERAS_HUB)
+def test_keras_hub_backbones_are_cut_inside_a_block(name):
+    import keras_hub
+
+    config, shapes = KERAS_HUB[name]
+    model = getattr(keras_hub.models, f"{name}Backbone")(**config)
+    before = inbound(model)
+    graph = ks.read(model, expand="all", input_shapes=shapes)
+    assert graph.collapsed.keys() == CLOSED.get(name, set())
+    assert all(graph.collapsed.values())
+    assert graph.params == model.count_params()
+    inside = [call for call in graph.names if "/" in call]
+    assert len(inside) > 20
+    for point in inside[3 :: len(inside) // 5]:
+        split = ks.split(model, [point], expand="all", input_shapes=shapes)
+        proof = split.verify(rounds=1)
+        assert proof.ok and proof.exact, proof
+    assert inbound(model) == before
+
+
+@pytest.mark.parametrize("name", ["Llama", "GPT2"])
+def test_blocks_that_need_their_length_say_so(name):
+    import keras_hub
+
+    model = getattr(keras_hub.models, f"{name}Backbone")(**KERAS_HUB[name][0])
+    graph = ks.read(model, expand="all")
+    assert list(graph.collapsed) == ["transformer_layer_0", "transformer_layer_1"]
+    assert all("cannot be traced" in reason and "input_shapes=" in reason for reason in graph.collapsed.values())
