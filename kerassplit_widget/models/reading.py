@@ -6,8 +6,8 @@ The vertex is a Keras node (one call), not a layer: a shared layer has several, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -15,9 +15,9 @@ import keras
 
 from kerassplit_widget.errors import ModelError, PointError, closest
 from kerassplit_widget.models import keras_internals as internals
-from kerassplit_widget.models.tracing import Body, Refusal, can_be_opened, trace
 from kerassplit_widget.models.twins import Twins
-from kerassplit_widget.structure.graph import Call, LayerGraph, Tensor, tensor_name
+from kerassplit_widget.models.walking import Step, Walker, with_masks
+from kerassplit_widget.structure.graph import LayerGraph
 
 __all__ = ["Reading", "Step", "read", "read_steps"]
 
@@ -25,25 +25,6 @@ Shapes = Sequence[int | None] | Mapping[str, Sequence[int | None]]
 """Shapes of a model's inputs: of the only one, or by name; with or without the batch dimension."""
 
 Expand = str | list[str] | tuple[str, ...] | set[str] | frozenset[str]
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """How a call of the graph is made in Keras.
-
-    Attributes
-    ----------
-    call : Call
-    node : Node
-        The Keras node, with its operation, arguments and output tensors.
-    names : mapping of int to str
-        From the id of a symbolic tensor among the node's arguments to the name of the tensor in the graph. It differs
-        between two calls of one group, whose nodes are the same.
-    """
-
-    call: Call
-    node: internals.Node
-    names: Mapping[int, str]
 
 
 @dataclass(frozen=True)
@@ -93,6 +74,8 @@ class Reading:
         if isinstance(point, str):
             return point
         if isinstance(point, keras.KerasTensor):
+            if id(point) in self.names:  # of the outermost graph; a group's output has another name inside
+                return self.names[id(point)]
             for name, tensor in self.symbolic.items():
                 if tensor is point or self._stands_for(tensor, point):
                     return name
@@ -107,6 +90,9 @@ class Reading:
                 for step in self.steps
                 if step.node.operation is point or (fixed and step.call.layer == point.name)
             ]
+            if not calls:
+                base = point.name
+                calls = [name for name in self.graph.groups if name == base or name.startswith(f"{base}#")]
             if len(calls) == 1:
                 return calls[0]
             if calls:
@@ -173,20 +159,21 @@ def read_steps(model: Any, *, expand: Expand = "nested", input_shapes: Shapes | 
     wanted = None if isinstance(expand, str) else frozenset(expand)
     if wanted is None and expand not in ("nested", "all", "none"):
         raise ModelError(f"expand= takes 'nested', 'all', 'none' or a list of group names; found {expand!r}.")
-    walker = _Walker(wanted, nested=expand in ("nested", "all"), composite=expand == "all")
+    walker = Walker(wanted, nested=expand in ("nested", "all"), composite=expand == "all")
     names = walker.walk(function)
     for name in sorted((wanted or frozenset()) - walker.expanded):
         if name in walker.collapsed:
             raise PointError(f"{name!r} cannot be opened: {walker.collapsed[name]}.")
         raise PointError(f"No group is called {name!r}. {closest(name, walker.groups)}")
     outputs = tuple(names[id(tensor)] for tensor in function.outputs)
-    steps = _with_masks(walker.steps, outputs)
+    steps = with_masks(walker.steps, outputs)
     graph = LayerGraph(
         name=model.name,
         calls=tuple(step.call for step in steps),
         inputs=tuple(names[id(tensor)] for tensor in function.inputs),
         outputs=outputs,
         collapsed=walker.collapsed,
+        groups=walker.group_outputs,
     )
     return Reading(model, function, graph, tuple(steps), names, input_shapes)
 
@@ -215,27 +202,6 @@ def _with_shapes(function: internals.Functional, given: Shapes) -> internals.Fun
     return Twins().rebuild(function, shapes)
 
 
-def _with_masks(steps: list[Step], outputs: tuple[str, ...]) -> list[Step]:
-    """Find out, from the outputs upwards, which calls need the masks that travel hidden with their inputs.
-
-    A call needs them if it uses masks, or hands them on to a call that needs them, or to an output of the model, where
-    the loss uses them; but not if it is given a mask of its own as an argument, which is an edge like any other.
-    """
-    if all(tensor.mask is None for step in steps for tensor in step.call.outputs):
-        return steps
-    needed = set(outputs)
-    found = []
-    for step in reversed(steps):
-        hidden = internals.hidden_masks(step.node)
-        names = dict.fromkeys(step.names[id(tensor)] for tensor in hidden)
-        hands_on = any(tensor.mask is not None and tensor.name in needed for tensor in step.call.outputs)
-        if names and (hands_on or internals.uses_masks(step.node)):
-            needed.update(names)
-            step = replace(step, call=replace(step.call, masked=tuple(names)))
-        found.append(step)
-    return found[::-1]
-
-
 def _function(model: Any) -> internals.Functional:
     """Return the graph of a model, or say what the thing is and which line helps."""
     if not isinstance(model, keras.Model):
@@ -261,149 +227,3 @@ def _function(model: Any) -> internals.Functional:
         "If call() uses only layers and keras.ops, trace it: "
         "x = keras.Input(shape); model = keras.Model(x, model.call(x))."
     )
-
-
-class _Walker:
-    """Walks the nodes of a model, stepping into nested models. The state of one reading."""
-
-    def __init__(self, wanted: frozenset[str] | None, *, nested: bool, composite: bool) -> None:
-        self.wanted, self.nested, self.composite = wanted, nested, composite
-        self.steps: list[Step] = []
-        self.groups: list[str] = []
-        self.expanded: set[str] = set()
-        self.collapsed: dict[str, str] = {}
-        self.layers: dict[int, str] = {}
-        self.params: dict[int, int] = {}
-        self.twins: dict[int, Twins] = {}
-
-    def walk(self, function: internals.Functional) -> dict[int, str]:
-        """Record every call. Returns the names of the outermost graph's tensors by id."""
-        outermost: dict[int, str] = {}
-        # One frame for each model that is open: the nodes still to come, their names, and, for a nested
-        # model, the node whose outputs are to be named when it is through.
-        stack = [_Frame.open(Body.of_function(function), "", outermost)]
-        while stack:
-            frame = stack[-1]
-            node = next(frame.nodes, None)
-            if node is None:
-                stack.pop()
-                if frame.outer is not None:
-                    for tensor, inner in zip(frame.outer.outputs, frame.body.outputs, strict=True):
-                        stack[-1].names[id(tensor)] = frame.names[id(inner)]
-                continue
-            if node.is_input and all(id(tensor) in frame.names for tensor in node.outputs):
-                continue  # the input of a nested model: named by what is fed in
-            name = frame.prefix + frame.call_names[id(node)]
-            body = self._open(node, name)
-            if body is None:
-                self._record(frame, node, name)
-            else:
-                self.expanded.add(name)
-                fed = dict.fromkeys(map(id, node.input_tensors)) if body.traced else map(id, node.input_tensors)
-                names = {id(tensor): frame.names[key] for tensor, key in zip(body.inputs, fed, strict=True)}
-                stack.append(_Frame.open(body, f"{name}/", names, node))
-        return outermost
-
-    def _open(self, node: internals.Node, name: str) -> Body | None:
-        """Return what is inside of a call, or None when it stays one call; the reason goes to `collapsed`."""
-        inner = internals.function_of(node.operation)
-        if inner is None and not can_be_opened(node.operation):
-            return None
-        self.groups.append(name)
-        wish = self.nested if inner is not None else self.composite
-        if not (name in self.wanted if self.wanted is not None else wish):
-            return None
-        try:
-            if inner is None:
-                return trace(node, self.twins.setdefault(id(node.operation), Twins()))
-            _refuse_what_a_graph_does_not_show(node, inner)
-            return Body.of_function(inner)
-        except Refusal as reason:
-            self.collapsed[name] = str(reason)
-            return None
-
-    def _record(self, frame: _Frame, node: internals.Node, name: str) -> None:
-        operation = node.operation
-        layer = self.layers.setdefault(id(operation), frame.prefix + frame.layer_names[id(operation)])
-        if id(operation) not in self.params:
-            self.params[id(operation)] = internals.count_params(operation)
-        outputs = tuple(
-            Tensor(tensor_name(name, i), name, i, tuple(tensor.shape), tensor.dtype, internals.mask_shape(tensor))
-            for i, tensor in enumerate(node.outputs)
-        )
-        for tensor, made in zip(node.outputs, outputs, strict=True):
-            frame.names[id(tensor)] = made.name
-        inputs = dict.fromkeys(frame.names[id(tensor)] for tensor in node.input_tensors)
-        kind = type(operation).__name__
-        call = Call(name, kind, layer, tuple(inputs), outputs, self.params[id(operation)], node.is_input)
-        self.steps.append(Step(call, node, frame.names))
-
-
-@dataclass(slots=True)
-class _Frame:
-    """A model that is being walked."""
-
-    body: Body
-    prefix: str
-    names: dict[int, str]
-    nodes: Iterator[internals.Node]
-    layer_names: dict[int, str]
-    call_names: dict[int, str]
-    outer: internals.Node | None
-
-    @classmethod
-    def open(cls, body: Body, prefix: str, names: dict[int, str], outer: internals.Node | None = None) -> _Frame:
-        layers = _layer_names(body.nodes)
-        return cls(body, prefix, names, iter(body.nodes), layers, _call_names(body.nodes, layers), outer)
-
-
-def _layer_names(nodes: list[internals.Node]) -> dict[int, str]:
-    """Name each operation, by its id; later ones of the same name, as composite layers may have, get ``_2``, ``_3``."""
-    names: dict[int, str] = {}
-    taken: set[str] = set()
-    for operation in (node.operation for node in nodes):
-        if id(operation) not in names:
-            name, count = operation.name, 1
-            while name in taken:
-                count += 1
-                name = f"{operation.name}_{count}"
-            names[id(operation)] = name
-            taken.add(name)
-    return names
-
-
-def _call_names(nodes: list[internals.Node], layers: Mapping[int, str]) -> dict[int, str]:
-    """Name each node by its operation; the second and further calls of a shared one get ``#2``, ``#3``."""
-    among = {id(node) for node in nodes}
-    names: dict[int, str] = {}
-    for node in nodes:
-        if id(node) in names:
-            continue
-        operation, name = node.operation, layers[id(node.operation)]
-        if internals.called_once(operation):
-            names[id(node)] = name
-            continue
-        for i, own in enumerate(internals.own_nodes(operation, among)):
-            names[id(own)] = name if i == 0 else f"{name}#{i + 1}"
-    return names
-
-
-def _refuse_what_a_graph_does_not_show(node: internals.Node, inner: internals.Functional) -> None:
-    """Refuse to open a nested model in place where that would change something.
-
-    It changes nothing when the model is called on its inputs only (no ``training=`` or ``mask=`` that would have to be
-    handed on), when these already have the dtype and rank of its own inputs, so that it converts nothing, and when no
-    hidden mask comes in, of which its own graph knows nothing.
-    """
-    args, kwargs = node.arguments.args, node.arguments.kwargs
-    given = [name for name, value in kwargs.items() if value is not None]
-    if given:
-        raise Refusal(f"it is called with {given[0]}=, which would have to be handed on")
-    fed = keras.tree.flatten(args)
-    if len(fed) != len(inner.inputs) or not all(isinstance(tensor, keras.KerasTensor) for tensor in fed):
-        raise Refusal("it is not called on one tensor for each of its inputs")
-    for tensor, own in zip(fed, inner.inputs, strict=True):
-        if internals.mask_of(tensor) is not None:
-            raise Refusal("a mask travels hidden into it")
-        if (tensor.dtype, len(tensor.shape), tensor.sparse) != (own.dtype, len(own.shape), own.sparse):
-            raise Refusal("it converts its input")

@@ -99,7 +99,13 @@ class Twins:
         return twin
 
     def repeat(
-        self, node: Node, fill: Fill, operation: Operation | None = None, *, infer: bool = False
+        self,
+        node: Node,
+        fill: Fill,
+        operation: Operation | None = None,
+        *,
+        infer: bool = False,
+        training: bool | None = None,
     ) -> list[keras.KerasTensor]:
         """Repeat a call on the twin of its operation.
 
@@ -113,6 +119,8 @@ class Twins:
             Another operation that stands for that of the node.
         infer : bool
             Work out the shapes of the outputs anew, for inputs of other shapes.
+        training : bool, optional
+            What the model around the call was called with.
 
         Returns
         -------
@@ -121,6 +129,8 @@ class Twins:
         """
         twin = self.of(node.operation if operation is None else operation)
         args, kwargs = internals.refill(node, fill)
+        if training is not None and isinstance(twin, keras.layers.Layer) and internals.takes_training(twin):
+            kwargs = {**kwargs, "training": training}
         if infer or any(internals.mask_of(tensor) is not None for tensor in node.outputs):
             outputs: list[keras.KerasTensor] = keras.tree.flatten(twin(*args, **kwargs))
             return outputs  # with the masks that Keras worked out on the way

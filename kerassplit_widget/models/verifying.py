@@ -268,8 +268,8 @@ def _structure(same: bool) -> Check:
 
 def _weights(split: Split) -> Check:
     """Shared: the weights of the parts are those of the model. Copied: they are others, one for each."""
-    own = {id(weight) for weight in split.model.weights}
-    parts = {id(weight) for part in split.parts for weight in part.weights}
+    own = {id(internals.original_of(weight)) for weight in split.model.weights}
+    parts = {id(internals.original_of(weight)) for part in split.parts for weight in part.weights}
     if split.manifest.weights == "copy":
         common = len(own & parts)
         ok = common == 0 and len(parts) == len(own)

@@ -134,10 +134,13 @@ def find_call(graph: LayerGraph, name: str) -> str:
 
 
 def find_tensor(graph: LayerGraph, name: str) -> str:
-    """Find the tensor that a name means: as `find_call`; the name of a call means its first output."""
+    """Find the tensor that a name means: as `find_call`; the name of a call or group means its first output."""
+    name = graph.groups.get(name, (name,))[0]
     tensor = graph.tensors.get(name) or graph.tensors.get(name.removesuffix(":0"))
     if tensor is None:
-        raise PointError(f"There is no call {name!r} in the model {graph.name!r}. {closest(name, graph.names)}")
+        raise PointError(
+            f"There is no call {name!r} in the model {graph.name!r}. {closest(name, [*graph.names, *graph.groups])}"
+        )
     return tensor.name
 
 
@@ -163,7 +166,8 @@ def cut_at(graph: LayerGraph, *points: str) -> Cut:
     """
     if not points:
         raise PointError("A cut needs at least one point: the name of a call to cut after.")
-    numbers = sorted({graph.number[find_call(graph, point)] for point in points})
+    named = [name for point in points for name in graph.groups.get(point, (point,))]
+    numbers = sorted({graph.number[find_call(graph, name)] for name in named})
     names = tuple(graph.names[number] for number in numbers)
     for number in numbers:
         if graph.calls[number].is_input:

@@ -161,6 +161,8 @@ class LayerGraph:
         Names of the tensors that are the model's inputs and outputs, flat, in the model's order.
     collapsed : mapping of str to str
         Groups that were to be opened and stay one call, with the reason.
+    groups : mapping of str to tuple of str
+        Groups that are open, with the tensors inside that are their outputs.
 
     Examples
     --------
@@ -176,6 +178,7 @@ class LayerGraph:
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     collapsed: Mapping[str, str] = field(default_factory=dict)
+    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.calls)

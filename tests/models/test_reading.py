@@ -3,6 +3,7 @@
 from collections import Counter
 
 import keras
+import numpy as np
 import pytest
 
 import kerassplit_widget as ks
@@ -93,11 +94,38 @@ def test_a_group_called_twice_is_opened_twice_and_its_parameters_count_once():
     assert graph["both"].inputs == ("backbone/b", "backbone#2/b")
 
 
-def test_a_nested_call_that_hands_something_on_stays_whole():
-    inner = keras.Sequential([keras.Input((4,)), keras.layers.Dropout(0.5), keras.layers.Dense(2)], name="inner")
+def test_a_nested_call_that_converts_its_input_stays_whole_and_says_why():
+    inner = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2, name="d")], name="inner")
+    x = keras.Input((4,), dtype="int32")
+    graph = ks.read(keras.Model(x, inner(x)))
+    assert "inner" in graph and graph.collapsed == {"inner": "it converts its input"}
     x = keras.Input((4,))
-    assert "inner" in ks.read(keras.Model(x, inner(x, training=True)))
-    assert "inner" not in ks.read(keras.Model(x, inner(x)))
+    assert "inner/d" in ks.read(keras.Model(x, inner(x)))
+
+
+def test_groups_are_points_and_know_their_outputs():
+    model = zoo.nested()
+    graph = ks.read(model)
+    assert graph.groups == {"backbone": ("backbone/sum",), "backbone/block": ("backbone/block/inner",)}
+    for point in ("backbone", model.get_layer("backbone"), model.get_layer("head").input):
+        assert ks.cut_at(model, point).points == ("backbone/sum",)
+
+
+def test_training_given_to_a_nested_model_is_handed_on():
+    drop = keras.layers.Dropout(0.5, seed=1, name="drop")
+    inner = keras.Sequential([keras.Input((4,)), drop, keras.layers.Dense(2)], name="inner")
+    x = keras.Input((4,))
+    model = keras.Model(x, inner(x, training=True))
+    data = np.ones((1, 4), "float32")
+    state = drop.seed_generator.state
+    start = keras.ops.convert_to_numpy(state).copy()
+    results = []
+    for run in (model, ks.split(model, ["inner/drop"]), ks.flatten(model)):
+        state.assign(start)
+        results.append(keras.ops.convert_to_numpy(run(data)))
+    assert np.array_equal(results[0], results[1]) and np.array_equal(results[0], results[2])
+    state.assign(start)
+    assert not np.array_equal(results[0], inner(data, training=False))
 
 
 def test_outputs_of_one_call_and_keyword_tensors():

@@ -129,7 +129,7 @@ class Builder:
         twins = Twins(self.copies, self._rename())
         for n in wire.calls:
             step = self.reading.steps[n]
-            results = twins.repeat(step.node, _fill(step.names, made))
+            results = twins.repeat(step.node, _fill(step.names, made), training=step.training)
             made.update((tensor.name, result) for tensor, result in zip(step.call.outputs, results, strict=True))
         for tensor in wire.returns:
             if tensor not in made:

@@ -128,7 +128,9 @@ def flatten(model: Any, *, weights: Weights = "share", prefix: str | None = None
 def _tensors(reading: Reading, points: Any) -> tuple[str, ...]:
     """Name the tensors that points mean."""
     several = points if isinstance(points, list | tuple) else [points]
-    return tuple(find_tensor(reading.graph, reading.point_name(point)) for point in several)
+    names = [reading.point_name(point) for point in several]
+    groups = reading.graph.groups
+    return tuple(find_tensor(reading.graph, each) for name in names for each in groups.get(name, (name,)))
 
 
 def _needed(graph: LayerGraph, takes: Sequence[str], returns: Sequence[str]) -> list[int]:

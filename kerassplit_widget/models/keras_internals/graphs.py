@@ -1,14 +1,9 @@
-"""Everything this package uses of Keras that Keras does not promise to keep.
-
-Nothing else in the package reads or writes a private name of Keras. `tests/models/test_keras_contract.py` checks each
-of them and fails with a sentence when a new Keras has moved one.
-"""
+"""Graphs: nodes, symbolic tensors, and how calls are recorded."""
 
 from __future__ import annotations
 
 import collections
 import contextlib
-import copy
 import inspect
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -24,33 +19,25 @@ __all__ = [
     "Functional",
     "Node",
     "Operation",
-    "adopt_graph",
     "as_tensor",
     "called_once",
     "copy_tensor",
-    "copy_variable",
     "count_params",
-    "fill_layer",
     "fingerprint",
     "fresh_names",
     "function_of",
-    "hidden_masks",
     "inner_layers",
     "input_like",
     "input_structure",
     "is_plain_sequential",
     "maker_of",
-    "mask_of",
-    "mask_shape",
     "node_of",
     "nodes_in_order",
     "output_structure",
     "own_nodes",
     "place_of",
     "refill",
-    "set_name",
     "takes_training",
-    "uses_masks",
     "write_node",
 ]
 
@@ -217,144 +204,11 @@ def write_node(
     return outputs
 
 
-def mask_of(tensor: Any) -> Any:
-    """Return the mask that travels hidden with a tensor, or None."""
-    return getattr(tensor, "_keras_mask", None)
-
-
-def mask_shape(tensor: keras.KerasTensor) -> tuple[int | None, ...] | None:
-    """Return the shape of the mask that travels hidden with a tensor, or None."""
-    mask = mask_of(tensor)
-    return None if mask is None else tuple(mask.shape)
-
-
-def hidden_masks(node: Node) -> list[keras.KerasTensor]:
-    """List the arguments of a call that bring a hidden mask which the call would look at.
-
-    None when a mask is given as an argument, for then Keras looks at that one.
-    """
-    if any(isinstance(value, keras.KerasTensor) for key, value in node.arguments.kwargs.items() if key == "mask"):
-        return []
-    return [tensor for tensor in node.input_tensors if mask_of(tensor) is not None]
-
-
-def uses_masks(node: Node) -> bool:
-    """Tell whether a call would use a hidden mask of its inputs.
-
-    Keras fills ``mask`` from the only tensor argument, and ``query_mask`` and the like from the argument ``query``,
-    where these are parameters of ``call`` and are not given.
-    """
-    operation = node.operation
-    if not isinstance(operation, keras.layers.Layer):
-        return False
-    parameters = inspect.signature(operation.call).parameters
-    return any(
-        (name == "mask" or (name.endswith("_mask") and name.removesuffix("_mask") in parameters))
-        and node.arguments.kwargs.get(name) is None
-        for name in parameters
-    )
-
-
 def as_tensor(value: Any) -> Any:
     """Make a tensor of an array; leave tensors, symbolic ones and None alone. Keras refuses a mixture of them."""
     if value is None or isinstance(value, keras.KerasTensor) or keras.ops.is_tensor(value):
         return value
     return keras.ops.convert_to_tensor(value)
-
-
-def set_name(operation: Operation, name: str) -> None:
-    """Rename an operation that is ours (a twin): Keras forbids renaming a layer through its property."""
-    state: dict[str, Any] = operation.__dict__
-    state["name" if "name" in state else "_name"] = name
-
-
-def copy_variable(variable: keras.Variable) -> keras.Variable:
-    """Make an independent variable with the value, dtype, flags and path of another."""
-    twin = keras.Variable(
-        keras.ops.convert_to_numpy(variable.value) if variable.dtype != "bfloat16" else variable.value,
-        dtype=variable.dtype,
-        trainable=variable.trainable,
-        autocast=variable._autocast,
-        name=variable.name,
-    )
-    twin._path = variable._path
-    for name in ("regularizer", "constraint", "overwrite_with_gradient"):
-        if hasattr(variable, name):
-            setattr(twin, name, getattr(variable, name))
-    return twin
-
-
-def fill_layer(twin: Any, layer: Any, counterpart: Callable[[Any], Any]) -> None:
-    """Give a bare twin the state of a layer.
-
-    Calls recorded on the twin leave no trace on the layer. Freezing the twin does not freeze the layer: Keras writes
-    ``trainable`` through to every variable in ``_trainable_variables``, so the twin keeps all variables in the other
-    list, whose flags are left alone (what is trainable is decided by the variables' own flags).
-
-    Parameters
-    ----------
-    twin, layer : keras.layers.Layer
-        The twin is empty yet.
-    counterpart : callable
-        From a value that the layer holds to what the twin holds instead.
-    """
-    state: dict[str, Any] = twin.__dict__
-    own = {"_inbound_nodes", "_outbound_nodes", "_losses", "_loss_ids", "_losses_override", "_tracker"}
-    for key, value in layer.__dict__.items():
-        # TensorFlow's own bookkeeping of what hangs on the layer; it makes it anew when it needs it.
-        if key in own or key in _TENSORFLOW:
-            continue
-        # Graphs of nested models are adopted as a whole, see `adopt_graph`.
-        state[key] = value if key in _GRAPH or key == "_functional" else counterpart(value)
-    state.update(_inbound_nodes=[], _outbound_nodes=[], _losses=[], _loss_ids=set(), _losses_override=[])
-    for key, stored in list(state.items()):
-        if isinstance(stored, list) and stored is layer.__dict__[key] and key in _STORES:
-            state[key] = list(stored)
-    state["_non_trainable_variables"] = [*state["_trainable_variables"], *state["_non_trainable_variables"]]
-    state["_trainable_variables"] = []
-    tracker = copy.copy(layer._tracker)
-    tracker.config = {name: (test, state[f"_{name}"]) for name, (test, _) in layer._tracker.config.items()}
-    tracker.stored_ids = {name: set(map(id, store)) for name, (_, store) in tracker.config.items()}
-    state["_tracker"] = tracker
-
-
-_STORES = frozenset(("_trainable_variables", "_non_trainable_variables", "_layers", "_metrics", "_seed_generators"))
-"""The lists in which a layer tracks what it owns."""
-
-_TENSORFLOW = frozenset(
-    (
-        "_self_unconditional_checkpoint_dependencies",
-        "_self_unconditional_dependency_names",
-        "_self_unconditional_deferred_dependencies",
-        "_self_name_based_restores",
-        "_self_saveable_object_factories",
-        "_self_update_uid",
-    )
-)
-"""The attributes in which TensorFlow keeps what hangs on an object."""
-
-_GRAPH = frozenset(
-    (
-        "_nodes",
-        "_nodes_by_depth",
-        "_operations",
-        "_operations_by_depth",
-        "_inputs",
-        "_outputs",
-        "_inputs_struct",
-        "_outputs_struct",
-    )
-)
-"""The attributes in which a Functional holds its graph."""
-
-
-def adopt_graph(twin: Any, inner: Functional) -> None:
-    """Make the twin of a nested model compute a graph that was built anew."""
-    state: dict[str, Any] = twin.__dict__
-    if isinstance(twin, keras.Sequential):
-        state["_functional"] = inner
-    else:
-        state.update((key, inner.__dict__[key]) for key in _GRAPH)
 
 
 def fingerprint(model: keras.Model) -> Fingerprint:

@@ -1,0 +1,83 @@
+"""Everything this package uses of Keras that Keras does not promise to keep.
+
+Nothing else in the package reads or writes a private name of Keras. `tests/models/test_keras_contract.py` checks each
+of them and fails with a sentence when a new Keras has moved one.
+"""
+
+from kerassplit_widget.models.keras_internals.graphs import (
+    Fingerprint,
+    Functional,
+    Node,
+    Operation,
+    as_tensor,
+    called_once,
+    copy_tensor,
+    count_params,
+    fingerprint,
+    fresh_names,
+    function_of,
+    inner_layers,
+    input_like,
+    input_structure,
+    is_plain_sequential,
+    maker_of,
+    node_of,
+    nodes_in_order,
+    output_structure,
+    own_nodes,
+    place_of,
+    refill,
+    takes_training,
+    write_node,
+)
+from kerassplit_widget.models.keras_internals.layers import (
+    adopt_graph,
+    copy_variable,
+    fill_layer,
+    original_of,
+    set_name,
+)
+from kerassplit_widget.models.keras_internals.masks import (
+    given_mask,
+    handed_masks,
+    made_mask,
+    mask_of,
+    uses_masks,
+)
+
+__all__ = [
+    "Fingerprint",
+    "Functional",
+    "Node",
+    "Operation",
+    "adopt_graph",
+    "as_tensor",
+    "called_once",
+    "copy_tensor",
+    "copy_variable",
+    "count_params",
+    "fill_layer",
+    "fingerprint",
+    "fresh_names",
+    "function_of",
+    "given_mask",
+    "handed_masks",
+    "inner_layers",
+    "input_like",
+    "input_structure",
+    "is_plain_sequential",
+    "made_mask",
+    "maker_of",
+    "mask_of",
+    "node_of",
+    "nodes_in_order",
+    "original_of",
+    "output_structure",
+    "own_nodes",
+    "place_of",
+    "refill",
+    "set_name",
+    "takes_training",
+    "uses_masks",
+    "write_node",
+]

@@ -1,0 +1,163 @@
+"""The inside of layers: what a twin needs to be one."""
+
+from __future__ import annotations
+
+import copy
+import types
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import keras
+
+from kerassplit_widget.models.keras_internals.graphs import Functional, Operation
+
+__all__ = [
+    "adopt_graph",
+    "copy_variable",
+    "fill_layer",
+    "original_of",
+    "set_name",
+]
+
+
+def set_name(operation: Operation, name: str) -> None:
+    """Rename an operation that is ours (a twin): Keras forbids renaming a layer through its property."""
+    state: dict[str, Any] = operation.__dict__
+    state["name" if "name" in state else "_name"] = name
+
+
+def copy_variable(variable: keras.Variable) -> keras.Variable:
+    """Make an independent variable with the value, dtype, flags and path of another."""
+    twin = keras.Variable(
+        keras.ops.convert_to_numpy(variable.value) if variable.dtype != "bfloat16" else variable.value,
+        dtype=variable.dtype,
+        trainable=variable.trainable,
+        autocast=variable._autocast,
+        name=variable.name,
+    )
+    twin._path = variable._path
+    for name in ("regularizer", "constraint", "overwrite_with_gradient"):
+        if hasattr(variable, name):
+            setattr(twin, name, getattr(variable, name))
+    return twin
+
+
+class _Gate(list[Any]):
+    """The variables of a twin, as Keras collects them: as they are, or non-trainable views while the twin is frozen.
+
+    Keras freezes a layer by a flag on each variable; here that flag belongs to the user's layer. A view has the value
+    of its variable and a flag of its own, so that models around a frozen twin see what is frozen.
+    """
+
+    def __init__(self, owner: Any, variables: Iterable[Any]) -> None:
+        super().__init__(variables)
+        self.owner = owner
+        self.views: dict[int, Any] = {}
+
+    def __radd__(self, other: list[Any]) -> list[Any]:
+        """Keras asks for ``layer._trainable_variables + layer._non_trainable_variables``."""
+        return [*other, *(self if self.owner._trainable else map(self._view, self))]
+
+    def _view(self, variable: Any) -> Any:
+        if not variable.trainable:
+            return variable
+        if id(variable) not in self.views:
+            self.views[id(variable)] = _frozen_view(variable)
+        return self.views[id(variable)]
+
+
+def _frozen_view(variable: keras.Variable) -> keras.Variable:
+    """Make a second handle on a variable that is not trainable."""
+
+    def read(view: Any) -> Any:
+        return view._variable._value
+
+    def write(view: Any, value: Any) -> None:
+        view._variable._value = value
+
+    cls: Any = types.new_class(type(variable).__name__, (type(variable),))
+    cls._value = property(read, write)
+    view = object.__new__(cls)
+    state: dict[str, Any] = view.__dict__
+    state.update({key: value for key, value in variable.__dict__.items() if key != "_value"})
+    state.update(_variable=original_of(variable), _trainable=False)
+    return view
+
+
+def original_of(variable: keras.Variable) -> keras.Variable:
+    """Return the variable behind a view of it."""
+    return variable.__dict__.get("_variable", variable)
+
+
+def fill_layer(twin: Any, layer: Any, counterpart: Callable[[Any], Any]) -> None:
+    """Give a bare twin the state of a layer.
+
+    Calls recorded on the twin leave no trace on the layer. Freezing the twin does not freeze the layer: Keras writes
+    ``trainable`` through to every variable in ``_trainable_variables``, so the twin keeps all its variables in the
+    other list, behind a `_Gate`.
+
+    Parameters
+    ----------
+    twin, layer : keras.layers.Layer
+        The twin is empty yet.
+    counterpart : callable
+        From a value that the layer holds to what the twin holds instead.
+    """
+    state: dict[str, Any] = twin.__dict__
+    own = {"_inbound_nodes", "_outbound_nodes", "_losses", "_loss_ids", "_losses_override", "_tracker"}
+    for key, value in layer.__dict__.items():
+        # TensorFlow's own bookkeeping of what hangs on the layer; it makes it anew when it needs it.
+        if key in own or key in _TENSORFLOW:
+            continue
+        # Graphs of nested models are adopted as a whole, see `adopt_graph`.
+        state[key] = value if key in _GRAPH or key == "_functional" else counterpart(value)
+    state.update(_inbound_nodes=[], _outbound_nodes=[], _losses=[], _loss_ids=set(), _losses_override=[])
+    for key, stored in list(state.items()):
+        if isinstance(stored, list) and stored is layer.__dict__[key] and key in _STORES:
+            state[key] = list(stored)
+    variables = [*state["_trainable_variables"], *state["_non_trainable_variables"]]
+    state["_non_trainable_variables"] = _Gate(twin, variables)
+    state["_trainable_variables"] = []
+    tracker = copy.copy(layer._tracker)
+    tracker.config = {name: (test, state[f"_{name}"]) for name, (test, _) in layer._tracker.config.items()}
+    tracker.stored_ids = {name: set(map(id, store)) for name, (_, store) in tracker.config.items()}
+    state["_tracker"] = tracker
+
+
+_STORES = frozenset(("_trainable_variables", "_non_trainable_variables", "_layers", "_metrics", "_seed_generators"))
+"""The lists in which a layer tracks what it owns."""
+
+_TENSORFLOW = frozenset(
+    (
+        "_self_unconditional_checkpoint_dependencies",
+        "_self_unconditional_dependency_names",
+        "_self_unconditional_deferred_dependencies",
+        "_self_name_based_restores",
+        "_self_saveable_object_factories",
+        "_self_update_uid",
+    )
+)
+"""The attributes in which TensorFlow keeps what hangs on an object."""
+
+_GRAPH = frozenset(
+    (
+        "_nodes",
+        "_nodes_by_depth",
+        "_operations",
+        "_operations_by_depth",
+        "_inputs",
+        "_outputs",
+        "_inputs_struct",
+        "_outputs_struct",
+    )
+)
+"""The attributes in which a Functional holds its graph."""
+
+
+def adopt_graph(twin: Any, inner: Functional) -> None:
+    """Make the twin of a nested model compute a graph that was built anew."""
+    state: dict[str, Any] = twin.__dict__
+    if isinstance(twin, keras.Sequential):
+        state["_functional"] = inner
+    else:
+        state.update((key, inner.__dict__[key]) for key in _GRAPH)

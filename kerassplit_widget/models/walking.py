@@ -1,0 +1,226 @@
+"""Walking the nodes of a model, into groups and out again, naming every call on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+import keras
+
+from kerassplit_widget.models import keras_internals as internals
+from kerassplit_widget.models.tracing import Body, Refusal, can_be_opened, trace
+from kerassplit_widget.models.twins import Twins
+from kerassplit_widget.structure.graph import Call, Tensor, tensor_name
+
+__all__ = ["Step", "Walker", "with_masks"]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """How a call of the graph is made in Keras.
+
+    Attributes
+    ----------
+    call : Call
+    node : Node
+        The Keras node, with its operation, arguments and output tensors.
+    names : mapping of int to str
+        From the id of a symbolic tensor among the node's arguments to the name of the tensor in the graph. It differs
+        between two calls of one group, whose nodes are the same.
+    training : bool or None
+        What the group around the call was called with, as in ``backbone(x, training=False)``.
+    """
+
+    call: Call
+    node: internals.Node
+    names: Mapping[int, str]
+    training: bool | None = None
+
+
+class Walker:
+    """Walks the nodes of a model, stepping into nested models. The state of one reading."""
+
+    def __init__(self, wanted: frozenset[str] | None, *, nested: bool, composite: bool) -> None:
+        self.wanted, self.nested, self.composite = wanted, nested, composite
+        self.steps: list[Step] = []
+        self.groups: list[str] = []
+        self.expanded: set[str] = set()
+        self.collapsed: dict[str, str] = {}
+        self.layers: dict[int, str] = {}
+        self.params: dict[int, int] = {}
+        self.twins: dict[int, Twins] = {}
+        self.masks: dict[str, tuple[int | None, ...]] = {}
+        self.group_outputs: dict[str, tuple[str, ...]] = {}
+
+    def walk(self, function: internals.Functional) -> dict[int, str]:
+        """Record every call. Returns the names of the outermost graph's tensors by id."""
+        outermost: dict[int, str] = {}
+        # One frame for each model that is open: the nodes still to come, their names, and, for a nested
+        # model, the node whose outputs are to be named when it is through.
+        stack = [_Frame.open(Body.of_function(function), "", outermost)]
+        while stack:
+            frame = stack[-1]
+            node = next(frame.nodes, None)
+            if node is None:
+                stack.pop()
+                if frame.outer is not None:
+                    inside = tuple(frame.names[id(tensor)] for tensor in frame.body.outputs)
+                    self.group_outputs[frame.prefix[:-1]] = inside
+                    stack[-1].names.update(zip(map(id, frame.outer.outputs), inside, strict=True))
+                continue
+            if node.is_input and all(id(tensor) in frame.names for tensor in node.outputs):
+                continue  # the input of a nested model: named by what is fed in
+            name = frame.prefix + frame.call_names[id(node)]
+            body = self._open(frame, node, name)
+            if body is None:
+                self._record(frame, node, name)
+            else:
+                self.expanded.add(name)
+                fed = dict.fromkeys(map(id, node.input_tensors)) if body.traced else map(id, node.input_tensors)
+                names = {id(tensor): frame.names[key] for tensor, key in zip(body.inputs, fed, strict=True)}
+                training = node.arguments.kwargs.get("training")
+                training = frame.training if training is None or frame.training is not None else training
+                stack.append(_Frame.open(body, f"{name}/", names, node, training))
+        return outermost
+
+    def _open(self, frame: _Frame, node: internals.Node, name: str) -> Body | None:
+        """Return what is inside of a call, or None when it stays one call; the reason goes to `collapsed`."""
+        inner = internals.function_of(node.operation)
+        if inner is None and not can_be_opened(node.operation):
+            return None
+        self.groups.append(name)
+        wish = self.nested if inner is not None else self.composite
+        if not (name in self.wanted if self.wanted is not None else wish):
+            return None
+        try:
+            if any(frame.names[id(tensor)] in self.masks for tensor in node.input_tensors):
+                raise Refusal("a mask travels hidden into it")
+            if inner is None:
+                return trace(node, self.twins.setdefault(id(node.operation), Twins()))
+            _refuse_what_a_graph_does_not_show(node, inner)
+            return Body.of_function(inner)
+        except Refusal as reason:
+            self.collapsed[name] = str(reason)
+            return None
+
+    def _record(self, frame: _Frame, node: internals.Node, name: str) -> None:
+        operation = node.operation
+        layer = self.layers.setdefault(id(operation), frame.prefix + frame.layer_names[id(operation)])
+        if id(operation) not in self.params:
+            self.params[id(operation)] = internals.count_params(operation)
+        masks = self._masks_of(frame, node)
+        outputs = tuple(
+            Tensor(tensor_name(name, i), name, i, tuple(tensor.shape), tensor.dtype, mask)
+            for i, (tensor, mask) in enumerate(zip(node.outputs, masks, strict=True))
+        )
+        self.masks.update((tensor.name, tensor.mask) for tensor in outputs if tensor.mask is not None)
+        for tensor, made in zip(node.outputs, outputs, strict=True):
+            frame.names[id(tensor)] = made.name
+        inputs = dict.fromkeys(frame.names[id(tensor)] for tensor in node.input_tensors)
+        kind = type(operation).__name__
+        call = Call(name, kind, layer, tuple(inputs), outputs, self.params[id(operation)], node.is_input)
+        self.steps.append(Step(call, node, frame.names, frame.training))
+
+    def _masks_of(self, frame: _Frame, node: internals.Node) -> list[tuple[int | None, ...] | None]:
+        """Find the masks that the outputs of a call carry at run time: those Keras shows, and those handed on."""
+        shown = [internals.made_mask(node, i) for i in range(len(node.outputs))]
+        if not self.masks or any(shown) or internals.given_mask(node):
+            return shown
+        hidden = {id(t): self.masks[frame.names[id(t)]] for t in node.input_tensors if frame.names[id(t)] in self.masks}
+        return internals.handed_masks(node, hidden) if hidden else shown
+
+
+@dataclass(slots=True)
+class _Frame:
+    """A model that is being walked."""
+
+    body: Body
+    prefix: str
+    names: dict[int, str]
+    nodes: Iterator[internals.Node]
+    layer_names: dict[int, str]
+    call_names: dict[int, str]
+    outer: internals.Node | None
+    training: bool | None
+
+    @classmethod
+    def open(
+        cls,
+        body: Body,
+        prefix: str,
+        names: dict[int, str],
+        outer: internals.Node | None = None,
+        training: bool | None = None,
+    ) -> _Frame:
+        layers = _layer_names(body.nodes)
+        return cls(body, prefix, names, iter(body.nodes), layers, _call_names(body.nodes, layers), outer, training)
+
+
+def _layer_names(nodes: list[internals.Node]) -> dict[int, str]:
+    """Name each operation, by its id; later ones of the same name, as composite layers may have, get ``_2``, ``_3``."""
+    names: dict[int, str] = {}
+    taken: set[str] = set()
+    for operation in (node.operation for node in nodes):
+        if id(operation) not in names:
+            name, count = operation.name, 1
+            while name in taken:
+                count += 1
+                name = f"{operation.name}_{count}"
+            names[id(operation)] = name
+            taken.add(name)
+    return names
+
+
+def _call_names(nodes: list[internals.Node], layers: Mapping[int, str]) -> dict[int, str]:
+    """Name each node by its operation; the second and further calls of a shared one get ``#2``, ``#3``."""
+    among = {id(node) for node in nodes}
+    names: dict[int, str] = {}
+    for node in nodes:
+        if id(node) in names:
+            continue
+        operation, name = node.operation, layers[id(node.operation)]
+        if internals.called_once(operation):
+            names[id(node)] = name
+            continue
+        for i, own in enumerate(internals.own_nodes(operation, among)):
+            names[id(own)] = name if i == 0 else f"{name}#{i + 1}"
+    return names
+
+
+def _refuse_what_a_graph_does_not_show(node: internals.Node, inner: internals.Functional) -> None:
+    """Refuse to open a nested model in place where that would change something.
+
+    It changes nothing when the model is called on its inputs only (a ``training=`` is handed on to the calls inside),
+    and these already have the dtype and rank of its own inputs, so that it converts nothing.
+    """
+    args, kwargs = node.arguments.args, node.arguments.kwargs
+    given = [name for name, value in kwargs.items() if value is not None and name != "training"]
+    if given:
+        raise Refusal(f"it is called with {given[0]}=, which would have to be handed on")
+    fed = keras.tree.flatten(args)
+    if len(fed) != len(inner.inputs) or not all(isinstance(tensor, keras.KerasTensor) for tensor in fed):
+        raise Refusal("it is not called on one tensor for each of its inputs")
+    for tensor, own in zip(fed, inner.inputs, strict=True):
+        if (tensor.dtype, len(tensor.shape), tensor.sparse) != (own.dtype, len(own.shape), own.sparse):
+            raise Refusal("it converts its input")
+
+
+def with_masks(steps: list[Step], outputs: tuple[str, ...]) -> list[Step]:
+    """Find out, from the outputs upwards, which calls need the masks that travel hidden with their inputs.
+
+    A call needs them if it uses masks, or hands them on to a call that needs them, or to an output of the model, where
+    the loss uses them; but not if it is given a mask of its own as an argument, which is an edge like any other.
+    """
+    masked = {tensor.name for step in steps for tensor in step.call.outputs if tensor.mask is not None}
+    if not masked:
+        return steps
+    needed = set(outputs)
+    found = []
+    for step in reversed(steps):
+        names = [] if internals.given_mask(step.node) else [name for name in step.call.inputs if name in masked]
+        hands_on = any(tensor.name in masked and tensor.name in needed for tensor in step.call.outputs)
+        if names and (hands_on or internals.uses_masks(step.node)):
+            needed.update(names)
+            step = replace(step, call=replace(step.call, masked=tuple(names)))
+        found.append(step)
+    return found[::-1]
