@@ -163,6 +163,9 @@ class Twins:
         return keras.Model(inputs, outputs, name=function.name)
 
     def _fill_layer(self, twin: Any, layer: Any) -> None:
+        if self._copies is None and not internals.inner_layers(layer):
+            internals.fill_layer(twin, layer, None)
+            return
         # What is inside has twins of its own: Keras saves, but cannot load, a layer that is both inside and beside.
         inside = Twins(self._copies)
         inside._around = {**self._around, id(layer): twin}

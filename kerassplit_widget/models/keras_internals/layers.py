@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import types
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import keras
@@ -89,7 +89,7 @@ def original_of(variable: keras.Variable) -> keras.Variable:
     return variable.__dict__.get("_variable", variable)
 
 
-def fill_layer(twin: Any, layer: Any, counterpart: Callable[[Any], Any]) -> None:
+def fill_layer(twin: Any, layer: Any, counterpart: Callable[[Any], Any] | None) -> None:
     """Give a bare twin the state of a layer.
 
     Calls recorded on the twin leave no trace on the layer. Freezing the twin does not freeze the layer: Keras writes
@@ -100,21 +100,19 @@ def fill_layer(twin: Any, layer: Any, counterpart: Callable[[Any], Any]) -> None
     ----------
     twin, layer : keras.layers.Layer
         The twin is empty yet.
-    counterpart : callable
-        From a value that the layer holds to what the twin holds instead.
+    counterpart : callable or None
+        From a value that the layer holds to what the twin holds instead. None if it holds the same.
     """
     state: dict[str, Any] = twin.__dict__
-    own = {"_inbound_nodes", "_outbound_nodes", "_losses", "_loss_ids", "_losses_override", "_tracker"}
-    for key, value in layer.__dict__.items():
-        # TensorFlow's own bookkeeping of what hangs on the layer; it makes it anew when it needs it.
-        if key in own or key in _TENSORFLOW:
-            continue
+    state.update(layer.__dict__)
+    state.update((key, make()) for key, make in _TENSORFLOW.items() if key in state)
+    if counterpart is not None:
         # Graphs of nested models are adopted as a whole, see `adopt_graph`.
-        state[key] = value if key in _GRAPH or key == "_functional" else counterpart(value)
+        for key in state.keys() - _GRAPH - _OWN:
+            state[key] = counterpart(state[key])
     state.update(_inbound_nodes=[], _outbound_nodes=[], _losses=[], _loss_ids=set(), _losses_override=[])
-    for key, stored in list(state.items()):
-        if isinstance(stored, list) and stored is layer.__dict__[key] and key in _STORES:
-            state[key] = list(stored)
+    for key in _STORES:
+        state[key] = list(state[key])
     variables = [*state["_trainable_variables"], *state["_non_trainable_variables"]]
     state["_non_trainable_variables"] = _Gate(twin, variables)
     state["_trainable_variables"] = []
@@ -124,20 +122,23 @@ def fill_layer(twin: Any, layer: Any, counterpart: Callable[[Any], Any]) -> None
     state["_tracker"] = tracker
 
 
+_OWN = frozenset(
+    ("_inbound_nodes", "_outbound_nodes", "_losses", "_loss_ids", "_losses_override", "_tracker", "_functional")
+)
+"""The attributes that are not taken over from the layer as they are."""
+
 _STORES = frozenset(("_trainable_variables", "_non_trainable_variables", "_layers", "_metrics", "_seed_generators"))
 """The lists in which a layer tracks what it owns."""
 
-_TENSORFLOW = frozenset(
-    (
-        "_self_unconditional_checkpoint_dependencies",
-        "_self_unconditional_dependency_names",
-        "_self_unconditional_deferred_dependencies",
-        "_self_name_based_restores",
-        "_self_saveable_object_factories",
-        "_self_update_uid",
-    )
-)
-"""The attributes in which TensorFlow keeps what hangs on an object."""
+_TENSORFLOW: Mapping[str, Callable[[], Any]] = {
+    "_self_unconditional_checkpoint_dependencies": list,
+    "_self_unconditional_dependency_names": dict,
+    "_self_unconditional_deferred_dependencies": dict,
+    "_self_name_based_restores": set,
+    "_self_saveable_object_factories": dict,
+    "_self_update_uid": lambda: -1,
+}
+"""The attributes in which TensorFlow keeps what hangs on an object, as they are when nothing does."""
 
 _GRAPH = frozenset(
     (
