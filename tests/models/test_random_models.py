@@ -2,13 +2,15 @@
 
 In the suite a fixed sequence of examples runs. More, and other ones each time, with
 
-    pytest tests/models/test_random_models.py --hypothesis-profile=thorough -s
+    python -m tests.models.test_random_models 1000
 """
 
 import collections
 import contextlib
 import itertools
 import pathlib
+import signal
+import sys
 import tempfile
 from dataclasses import dataclass
 
@@ -30,14 +32,8 @@ COMMON = {
     "suppress_health_check": [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
     "print_blob": False,
 }
-settings.register_profile("thorough", max_examples=1000, derandomize=False, database=None, **COMMON)
 QUICK = settings(max_examples=150, derandomize=True, database=None, **COMMON)
 COUNTS = collections.Counter()
-
-
-def asked_for(config):
-    """The settings of the profile named on the command line, or the quick ones."""
-    return settings.get_profile("thorough") if config.getoption("--hypothesis-profile") == "thorough" else QUICK
 
 
 @dataclass(frozen=True)
@@ -250,6 +246,25 @@ def draws():
         SeedGenerator.next = original
 
 
+@contextlib.contextmanager
+def at_most(seconds):
+    """Turn an endless loop into a failure, where the system has alarms."""
+    if not hasattr(signal, "SIGALRM"):
+        yield
+        return
+
+    def ring(*args):
+        raise TimeoutError(f"not done after {seconds} s")
+
+    old = signal.signal(signal.SIGALRM, ring)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, old)
+
+
 def variables(*models):
     return list({id(v): v for model in models for v in model.variables}.values())
 
@@ -400,11 +415,14 @@ def check_split(model, graph, data, expected, legal, plan, folder, can_save):
         assert_close(saved(joined, folder, "joined")(data), expected, "join, saved and loaded")
 
 
-def test_random_models(request):
-    """The settings are chosen at run time; Hypothesis shrinks as ever."""
+def test_random_models():
+    run_all(QUICK)
+
+
+def run_all(chosen):
     COUNTS.clear()
 
-    @asked_for(request.config)
+    @chosen
     @given(program=random_models.programs(), plans=st.lists(cuttings(), min_size=1, max_size=3), seed=st.integers(0, 9))
     def run(program, plans, seed):
         written = random_models.build(program, seed)
@@ -412,7 +430,7 @@ def test_random_models(request):
             COUNTS["Keras refuses"] += 1
             hypothesis.reject()
         note(written.source)
-        with tempfile.TemporaryDirectory() as folder:
+        with at_most(60), tempfile.TemporaryDirectory() as folder:
             check(written, plans, pathlib.Path(folder))
 
     try:
@@ -421,3 +439,7 @@ def test_random_models(request):
         print(dict(COUNTS))
     if not COUNTS["splits"]:
         pytest.fail("nothing was split")
+
+
+if __name__ == "__main__":
+    run_all(settings(max_examples=int(sys.argv[1]), database=None, **COMMON))

@@ -3,6 +3,8 @@
 import keras
 from keras import layers, ops
 
+NEWER_THAN_3_13 = tuple(map(int, keras.__version__.split(".")[:2])) > (3, 13)
+
 
 def sequential():
     return keras.Sequential(
@@ -47,7 +49,9 @@ def structured():
     b = layers.Dense(4, name="b")(a)
     c = layers.Concatenate(name="c")([b, inputs["right"]])
     d = layers.Dense(2, name="d")(c)
-    return keras.Model(inputs, {"main": d, "early": a, "same": inputs["right"]}, name="structured")
+    # Keras before 3.14 refuses an output that is an input.
+    same = inputs["right"] if NEWER_THAN_3_13 else layers.Identity(name="same")(inputs["right"])
+    return keras.Model(inputs, {"main": d, "early": a, "same": same}, name="structured")
 
 
 def siamese():
@@ -166,6 +170,42 @@ def tied_embedding():
     return keras.Model(tokens, embedding(y, reverse=True), name="tied_embedding")
 
 
+def sparse_input():
+    x = keras.Input((9,), sparse=True, name="x")
+    y = layers.Dense(4, name="a")(x)
+    return keras.Model(x, layers.Dense(2, name="b")(y), name="sparse_input")
+
+
+def optional_input():
+    x, extra = keras.Input((4,), name="x"), keras.Input((4,), optional=True, name="extra")
+    y = layers.Dense(4, name="a")(x)
+    y = OrNothing(name="or_nothing")([y, extra])
+    return keras.Model([x, extra], layers.Dense(2, name="b")(y), name="optional_input")
+
+
+@keras.saving.register_keras_serializable(package="zoo")
+class OrNothing(keras.layers.Layer):
+    def call(self, inputs):
+        x, extra = inputs
+        return x if extra is None else x + extra
+
+    def compute_output_shape(self, shapes):
+        return shapes[0]
+
+
+def unused_input():
+    x, y = keras.Input((4,), name="x"), keras.Input((3,), name="never_read")
+    return keras.Model([x, y], layers.Dense(2, name="b")(layers.Dense(3, name="a")(x)), name="unused_input")
+
+
+def chosen():
+    """Two outputs of different dtype from one op; integers inside."""
+    x = keras.Input((6,), name="x")
+    values, indices = ops.top_k(layers.Dense(6, name="a")(x), 2)
+    y = ops.one_hot(indices[:, 0], 6)
+    return keras.Model(x, layers.Dense(2, name="b")(ops.concatenate([values, y], axis=-1)), name="chosen")
+
+
 def unknown_dims():
     image = keras.Input((None, None, 3), name="image")
     y = layers.Conv2D(4, 3, padding="same", name="conv")(image)
@@ -221,6 +261,9 @@ ALL = [
     wrappers,
     mixed_precision,
     unknown_dims,
+    optional_input,
+    unused_input,
+    chosen,
     fixed_batch,
     hostile_names,
 ]

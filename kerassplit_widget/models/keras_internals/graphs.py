@@ -35,6 +35,7 @@ __all__ = [
     "nodes_in_order",
     "output_structure",
     "own_nodes",
+    "passed_on",
     "place_of",
     "refill",
     "takes_training",
@@ -149,6 +150,18 @@ def input_like(
         name=name,
         optional=optional,
     )
+
+
+def passed_on(tensor: keras.KerasTensor) -> keras.KerasTensor:
+    """Return an input of a part as an output of it. Keras before 3.14 refuses a model that hands an input out as it is.
+
+    The identity has the dtype of the tensor, lest it converts it; it is left out where it would refuse None.
+    """
+    maker = maker_of(tensor)
+    if maker.optional:
+        return tensor
+    dtype = tensor.dtype if "float" in tensor.dtype else None
+    return keras.layers.Identity(dtype=dtype, name=f"{maker.name}_passed_on")(tensor)
 
 
 def copy_tensor(tensor: keras.KerasTensor) -> keras.KerasTensor:

@@ -134,6 +134,8 @@ class Builder:
         for tensor in wire.returns:
             if tensor not in made:
                 made[tensor] = self._mask(tensor, made)
+            elif made[tensor] is starts.get(tensor):
+                made[tensor] = internals.passed_on(starts[tensor])
         inputs = _alone(wire.takes) if inputs is None else inputs
         outputs = _alone(wire.returns) if outputs is None else outputs
         return keras.Model(

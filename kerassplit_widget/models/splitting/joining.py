@@ -50,7 +50,7 @@ def join_parts(parts: Sequence[keras.Model], manifest: Manifest, name: str) -> k
         known.update(zip(wire.returns, (local[each] for each in reading.graph.outputs), strict=True))
     return keras.Model(
         keras.tree.map_structure(starts.__getitem__, manifest.inputs),
-        keras.tree.map_structure(lambda each: _real(known[each]), manifest.outputs),
+        keras.tree.map_structure(lambda each: _result(known[each], starts.get(each)), manifest.outputs),
         name=name,
     )
 
@@ -72,6 +72,10 @@ def _real(value: Any) -> keras.KerasTensor:
         return value
     mask = internals.mask_of(value.tensor)
     return TakeMask()(value.tensor) if mask is None else mask
+
+
+def _result(value: Any, start: keras.KerasTensor | None) -> keras.KerasTensor:
+    return internals.passed_on(value) if value is start else _real(value)
 
 
 def _merge(readings: Sequence[Reading]) -> dict[int, Operation]:
