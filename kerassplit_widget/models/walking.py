@@ -10,7 +10,7 @@ import keras
 from kerassplit_widget.models import keras_internals as internals
 from kerassplit_widget.models.tracing import Body, Refusal, can_be_opened, trace
 from kerassplit_widget.models.twins import Twins
-from kerassplit_widget.structure.graph import Call, Tensor, tensor_name
+from kerassplit_widget.structure.graph import Call, Tensor, mask_name, tensor_name
 
 __all__ = ["Step", "Walker", "with_masks"]
 
@@ -49,6 +49,7 @@ class Walker:
         self.layers: dict[int, str] = {}
         self.params: dict[int, int] = {}
         self.twins: dict[int, Twins] = {}
+        self.taken: set[str] = set()
         self.masks: dict[str, tuple[int | None, ...]] = {}
         self.group_outputs: dict[str, tuple[str, ...]] = {}
 
@@ -70,7 +71,7 @@ class Walker:
                 continue
             if node.is_input and all(id(tensor) in frame.names for tensor in node.outputs):
                 continue  # the input of a nested model: named by what is fed in
-            name = frame.prefix + frame.call_names[id(node)]
+            name = self._free(frame.prefix + frame.call_names[id(node)], len(node.outputs))
             body = self._open(frame, node, name)
             if body is None:
                 self._record(frame, node, name)
@@ -82,6 +83,13 @@ class Walker:
                 training = frame.training if training is None or frame.training is not None else training
                 stack.append(_Frame.open(body, f"{name}/", names, node, training))
         return outermost
+
+    def _free(self, name: str, outputs: int) -> str:
+        """Lengthen the name of a call until neither it nor its tensors are called like others."""
+        while not self.taken.isdisjoint(wanted := _names_of(name, outputs)):
+            name += "_"
+        self.taken.update(wanted)
+        return name
 
     def _open(self, frame: _Frame, node: internals.Node, name: str) -> Body | None:
         """Return what is inside of a call, or None when it stays one call; the reason goes to `collapsed`."""
@@ -154,6 +162,12 @@ class _Frame:
     ) -> _Frame:
         layers = _layer_names(body.nodes)
         return cls(body, prefix, names, iter(body.nodes), layers, _call_names(body.nodes, layers), outer, training)
+
+
+def _names_of(call: str, outputs: int) -> set[str]:
+    """Collect the names that a call of so many outputs takes: its own, and those of its tensors and their masks."""
+    tensors = {tensor_name(call, i) for i in range(max(1, outputs))}
+    return tensors | set(map(mask_name, tensors))
 
 
 def _layer_names(nodes: list[internals.Node]) -> dict[int, str]:

@@ -233,10 +233,23 @@ def nest(cuts: Iterable[Cut]) -> list[Cut]:
         chain = sorted({cut.head: cut for cut in reversed(chain)}.values(), key=_order)
         for i, (first, second) in enumerate(pairwise(chain)):
             if not first.head <= second.head:
-                chain[i + 1] = cut_at(first.graph, *first.points, *second.points)
+                chain[i + 1] = _after_both(first, second)
                 break
         else:
             return chain
+
+
+def _after_both(first: Cut, second: Cut) -> Cut:
+    """Make the cut after the points of two cuts that cross.
+
+    Where a free call of one head is computed from a point of the other, all last calls of both heads become points.
+    """
+    graph, both = first.graph, first.head | second.head
+    cut = cut_at(graph, *first.points, *second.points)
+    if both <= cut.head:
+        return cut
+    last = [n for n in both if not both.intersection(graph.successors[n]) and not graph.calls[n].is_input]
+    return cut_at(graph, *(graph.names[n] for n in sorted(last)))
 
 
 def _order(cut: Cut) -> tuple[int, int]:

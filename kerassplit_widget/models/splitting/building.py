@@ -50,6 +50,8 @@ def reopen(reading: Reading, cut_through: set[str]) -> tuple[Reading, dict[int, 
     for n, name in enumerate(names):
         for group in open_groups(name):
             home.setdefault(group, n)
+    for group, outputs in reading.graph.groups.items():  # a group without calls hands its input on
+        home.setdefault(group, reading.graph.number[reading.graph.tensors[outputs[0]].call])
     if len(home) == len(names):
         return reading, {n: n for n in range(len(names))}
     again = read_steps(reading.model, expand=sorted(cut_through), input_shapes=reading.input_shapes)
@@ -71,9 +73,10 @@ class Builder:
     copies : Copies or None
         Copies of the variables, the same for all parts; None to share the variables.
     prefix : str
-        Put before the names of layers.
+        Put before the names of the models and their layers.
     layers : dict of str to str
-        From a layer that lay inside an opened group (``backbone/conv1``) to the name of its twin (``backbone_conv1``).
+        From a layer to the name of its twin where that is another: with the prefix, and ``backbone_conv1`` for
+        ``backbone/conv1``, which lay inside an opened group.
     inputs : dict of str to str
         From a tensor to the name of the `keras.Input` that stands for it.
     """
@@ -89,12 +92,18 @@ class Builder:
         cls, reading: Reading, wires: Sequence[Wire], *, copies: Copies | None = None, prefix: str | None = None
     ) -> Builder:
         """Choose the names for parts that are wired in this way."""
-        graph = reading.graph
-        own = {call.layer for call in graph if "/" not in call.layer}
+        graph, prefix = reading.graph, prefix or ""
+        wanted = {
+            call.layer: prefix + (safe(call.layer) if "/" in call.layer else call.layer)
+            for call in graph
+            if not call.is_input
+        }
+        taken = {*graph.inputs, *(layer for layer, name in wanted.items() if name == layer)}
         layers: dict[str, str] = {}
-        for layer in dict.fromkeys(call.layer for call in graph if "/" in call.layer):
-            layers[layer] = _unlike(safe(layer), own)
-            own.add(layers[layer])
+        for layer, name in wanted.items():
+            if name != layer:
+                layers[layer] = _unlike(name, taken)
+                taken.add(layers[layer])
         inputs = {name: name for name in graph.inputs}
         taken = set(inputs.values())
         inside = [{layers.get(c.layer, c.layer) for c in map(graph.calls.__getitem__, w.calls)} for w in wires]
@@ -103,7 +112,7 @@ class Builder:
                 near = (inside[i] for i, wire in enumerate(wires) if name in wire.takes)
                 inputs[name] = _unlike(safe(name), taken.union(*near))
                 taken.add(inputs[name])
-        return cls(reading, copies, prefix or "", layers, inputs)
+        return cls(reading, copies, prefix, layers, inputs)
 
     def build(self, wire: Wire, name: str, *, inputs: Any = None, outputs: Any = None) -> keras.Model:
         """Build the model of the calls of a wire.
@@ -155,17 +164,17 @@ class Builder:
     def _mask(self, mask: str, made: Mapping[str, keras.KerasTensor]) -> keras.KerasTensor:
         of = self.reading.graph.tensors[mask.removesuffix(mask_name(""))]
         assert of.mask is not None  # only masks of masked tensors are wired
-        return TakeMask(rank=len(of.mask), name=f"{safe(mask)}_taken")(made[of.name])
+        return TakeMask(rank=len(of.mask), name=f"{self.inputs[mask]}_taken")(made[of.name])
 
     def _rename(self) -> Callable[[internals.Operation], str] | None:
-        if not self.layers and not self.prefix:
+        if not self.layers:
             return None
-        opened = {
+        renamed = {
             id(step.node.operation): self.layers[step.call.layer]
             for step in self.reading.steps
             if step.call.layer in self.layers
         }
-        return lambda operation: self.prefix + opened.get(id(operation), operation.name)
+        return lambda operation: renamed.get(id(operation), operation.name)
 
 
 def _fill(names: Mapping[int, str], made: Mapping[str, keras.KerasTensor]) -> Callable[[keras.KerasTensor], Any]:

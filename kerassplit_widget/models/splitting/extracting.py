@@ -107,7 +107,8 @@ def flatten(model: Any, *, weights: Weights = "share", prefix: str | None = None
     Returns
     -------
     keras.Model
-        With the model's inputs and outputs. A layer ``conv1`` that lay in the nested model ``backbone`` is called
+        With the model's inputs and outputs; what no output is computed from is left out.
+        A layer ``conv1`` that lay in the nested model ``backbone`` is called
         ``backbone_conv1``.
 
     Raises

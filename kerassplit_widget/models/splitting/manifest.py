@@ -106,6 +106,32 @@ class Manifest:
         given = [known[name] for name in self.wires[part].takes]
         return given[0] if len(given) == 1 else given
 
+    def match_inputs(self, inputs: Any) -> dict[str, Any]:
+        """Give each input of the model its name; as Keras, take one tensor for a list of one, and a dict for a list.
+
+        Raises
+        ------
+        SplitError
+            If the structure is another.
+        """
+        names = keras.tree.flatten(self.inputs)
+        if isinstance(inputs, dict) and not isinstance(self.inputs, dict) and set(names) <= set(inputs):
+            return {name: inputs[name] for name in names}
+        if len(names) == 1 and not isinstance(inputs, dict | list | tuple):
+            return {names[0]: inputs}
+        try:
+            keras.tree.assert_same_structure(
+                keras.tree.lists_to_tuples(inputs), keras.tree.lists_to_tuples(self.inputs)
+            )
+        except (TypeError, ValueError):
+            raise SplitError(f"The model takes {self.inputs!r}; other inputs were given: {_outline(inputs)}.") from None
+        return dict(zip(names, keras.tree.flatten(inputs), strict=True))
+
+    def pack_outputs(self, known: Mapping[str, Any]) -> Any:
+        """Put the tensors that the model returns in its output structure; as Keras, one tensor for a list of one."""
+        outputs = keras.tree.map_structure(known.__getitem__, self.outputs)
+        return outputs[0] if isinstance(outputs, list | tuple) and len(outputs) == 1 else outputs
+
     def check_parts(self, parts: Sequence[keras.Model]) -> None:
         """Refuse parts that take or return something else than those they are to replace.
 
@@ -123,6 +149,10 @@ class Manifest:
                         f"Part {i} has to {verb} {', '.join(map(str, wanted))}; the model given in its place "
                         f"({part.name!r}) {verb}s {', '.join(f'{shape_text(t.shape)} {t.dtype}' for t in tensors)}."
                     )
+
+
+def _outline(structure: Any) -> str:
+    return repr(keras.tree.map_structure(lambda value: getattr(value, "shape", type(value).__name__), structure))
 
 
 def save_split(folder: str | PathLike[str], manifest: Manifest, parts: Sequence[keras.Model]) -> None:

@@ -137,15 +137,13 @@ class Split:
     ) -> Any:
         """As calling, but everything that goes from one part to another goes through `hand_on` first."""
         manifest = self.manifest
-        keras.tree.assert_same_structure(inputs, manifest.inputs)
-        names = keras.tree.flatten(manifest.inputs)
-        known = dict(zip(names, map(hand_on, keras.tree.flatten(inputs)), strict=True))
+        known = {name: hand_on(value) for name, value in manifest.match_inputs(inputs).items()}
         for i, (part, wire) in enumerate(zip(self._parts, manifest.wires, strict=True)):
             given = manifest.pack_inputs(i, known)
             results = keras.tree.flatten(part(given, training=training))
             last = i == len(self) - 1
             known.update(zip(wire.returns, results if last else map(hand_on, results), strict=True))
-        return keras.tree.map_structure(known.__getitem__, manifest.outputs)
+        return manifest.pack_outputs(known)
 
     def verify(
         self,
@@ -370,5 +368,5 @@ def _tied(reading: Reading, wires: Sequence[Any], builder: Builder) -> dict[str,
         for n in wire.calls:
             call = reading.graph.calls[n]
             if call.params:
-                parts.setdefault(builder.prefix + builder.layers.get(call.layer, call.layer), set()).add(i)
+                parts.setdefault(builder.layers.get(call.layer, call.layer), set()).add(i)
     return {layer: tuple(sorted(where)) for layer, where in parts.items() if len(where) > 1}

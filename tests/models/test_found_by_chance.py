@@ -1,0 +1,98 @@
+"""What random models have found: each was a bug once."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+import kerassplit_widget as ks
+
+from .test_splitting import arrays
+
+D = layers.Dense
+
+
+def prove(model, cuts, **options):
+    split = ks.split(model, cuts, **options)
+    proof = split.verify(save=True)
+    assert proof.ok and proof.exact, proof
+    return split
+
+
+def test_a_layer_named_like_an_output_of_another():
+    x = keras.Input((6, 4), name="x2")
+    _, h, c = layers.LSTM(3, return_sequences=True, return_state=True, name="l")(x)
+    model = keras.Model(x, layers.Add(name="add")([D(3, name="l:1")(c), h, c]))
+    graph = ks.read(model)
+    assert len(graph.tensors) == sum(len(call.outputs) for call in graph) and "l:1_" in graph
+    prove(model, ["l"])
+
+
+def test_a_layer_named_like_the_second_call_of_another():
+    x = keras.Input((4,), name="x")
+    d = D(4, name="d")
+    model = keras.Model(x, D(2, name="o")(D(4, name="d#2")(d(d(x)))))
+    assert len(set(ks.read(model).names)) == 5
+    for call in ks.read(model).names[1:-1]:
+        prove(model, [call])
+
+
+def test_crossing_cuts_of_several_points_come_to_an_end():
+    x = keras.Input((4,), name="x")
+    a = D(4, name="a")(x)
+    b, c = D(4, name="b")(a), D(1, name="c")(a)
+    d = D(4, name="d")(D(4, name="d0")(D(4, name="d1")(x)))
+    model = keras.Model(x, [layers.Add(name="out")([b, d]), c])
+    split = prove(model, [("b",), ("a", "d")])
+    assert split.cuts == (("b",), ("b", "d", "c"))
+
+
+def test_a_sub_model_that_hands_its_input_on():
+    i, j = keras.Input((4,)), keras.Input((4,))
+    try:
+        ident = keras.Model(i, i, name="ident")
+    except ValueError:  # Keras before 3.14 has none
+        ident = keras.Model(i, layers.Identity()(i), name="ident")
+    sub = keras.Model(j, D(4, name="d")(j), name="sub")
+    x = keras.Input((4,), name="x")
+    model = keras.Model(x, D(2, name="o")(D(4, name="h")(ident(sub(x)))))
+    for point in ("h", "sub/d", "sub"):
+        prove(model, [point])
+
+
+@pytest.mark.parametrize("wrap", [list, tuple])
+def test_structures_of_one(wrap):
+    x = keras.Input((4,), name="x")
+    model = keras.Model(wrap([x]), wrap([D(2, name="b")(D(4, name="a")(x))]))
+    split = prove(model, ["a"])
+    data = np.ones((1, 4), "float32")
+    for given in (data, [data], {"x": data}):
+        assert np.array_equal(split(given), model(data))
+    with pytest.raises(ks.SplitError, match="other inputs were given"):
+        split([data, data])
+
+
+def test_an_output_of_a_sub_model_that_nobody_reads():
+    i = keras.Input((4,))
+    h = D(4, name="h")(i)
+    sub = keras.Model(i, [D(4, name="used")(h), D(3, name="unused")(h)], name="sub")
+    x = keras.Input((4,), name="x")
+    model = keras.Model(x, D(2, name="out")(sub(x)[0]))
+    for cuts in (["sub/h"], ["sub/h", "sub/used"], ["sub/used"]):
+        prove(model, cuts)
+        prove(model, cuts, weights="copy")
+
+
+def test_names_that_are_equal_once_they_are_made_safe():
+    tokens = keras.Input((5,), dtype="int32", name="t")
+    a, b = (layers.Embedding(9, 4, mask_zero=True, name=name)(tokens) for name in ("a b", "a_b"))
+    model = keras.Model(tokens, layers.MultiHeadAttention(2, 3, name="mha")(query=a, value=b))
+    prove(model, [("a b", "a_b")])
+
+
+def test_a_prefixed_layer_named_like_an_input():
+    x = keras.Input((4,), name="p_a")
+    model = keras.Model(x, D(2, name="b")(D(4, name="a")(x)))
+    split = prove(model, ["a"], prefix="p_")
+    assert [layer.name for layer in split[0].layers] == ["p_a", "p_a_in"]
+    assert arrays(split.join()(np.ones((1, 4))))[0].shape == (1, 2)
