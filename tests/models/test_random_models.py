@@ -387,7 +387,8 @@ def check_split(model, graph, data, expected, legal, plan, folder, can_save):
         assert not set(copies) & own and len(live(model)) <= len(copies) <= len(own), "copied weights"
         assert not {id(v) for part in split for v in part.variables} & {id(v) for v in model.variables}, "variables"
         mine, copied = (
-            collections.Counter(v.numpy().astype("float64").tobytes() for v in each) for each in (model.weights, copies.values())
+            collections.Counter(v.numpy().astype("float64").tobytes() for v in each)
+            for each in (model.weights, copies.values())
         )
         assert not copied - mine, "values of the copies"
     assert names(ks.split(model, cuts, **options)) == names(split), "names differ the second time"
