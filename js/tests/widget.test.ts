@@ -420,6 +420,18 @@ describe("acting", () => {
     expect(button("Split").getAttribute("aria-disabled")).toBe("true");
   });
 
+  it("takes the connection for gone only when the latest question has no answer", async () => {
+    const { model, $ } = withCut();
+    model.fire("comm_live_update");
+    await vi.advanceTimersByTimeAsync(100);
+    model.fire("comm_live_update"); // again, before the first was answered
+    await vi.advanceTimersByTimeAsync(1);
+    expect($("[role=status]").textContent).not.toMatch(/gone/);
+    await model.answer(model.request("code"), { code: "" });
+    await vi.advanceTimersByTimeAsync(4000);
+    expect($("[role=status]").textContent).not.toMatch(/gone/);
+  });
+
   it("stops waiting when the kernel goes away, and notices when one is there again", async () => {
     const { model, button, $ } = withCut();
     button("Verify").click();

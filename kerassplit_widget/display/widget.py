@@ -15,7 +15,7 @@ from kerassplit_widget.display import notebook, wire
 from kerassplit_widget.display.editing import Editor
 from kerassplit_widget.errors import CutError, NamingError, SplitError, closest
 from kerassplit_widget.models.codegen import split_code
-from kerassplit_widget.models.reading import read_steps
+from kerassplit_widget.models.reading import Shapes, read_steps
 from kerassplit_widget.models.splitting import Split, split
 from kerassplit_widget.structure.cuts import cut_at, cut_candidates, why_not
 from kerassplit_widget.structure.graph import LayerGraph
@@ -52,6 +52,8 @@ class SplitWidget(anywidget.AnyWidget):
         Height of the picture in pixels.
     batch_size : int, optional
         For the bytes of tensors.
+    input_shapes : tuple, or dict of str to tuple, optional
+        Fixes unknown dimensions of the inputs, as for `read`; the parts then take these shapes only.
 
     Attributes
     ----------
@@ -105,18 +107,19 @@ class SplitWidget(anywidget.AnyWidget):
         cuts: Iterable[Any] = (),
         height: int = 520,
         batch_size: int = 1,
+        input_shapes: Shapes | None = None,
         **unknown: object,
     ) -> None:
         if unknown:
             name = next(iter(unknown))
-            raise TypeError(
-                f"SplitWidget takes no argument {name!r}. {closest(name, ['cuts', 'height', 'batch_size'])}"
-            )
-        reading = read_steps(model)
+            known = ["cuts", "height", "batch_size", "input_shapes"]
+            raise TypeError(f"SplitWidget takes no argument {name!r}. {closest(name, known)}")
+        reading = read_steps(model, input_shapes=input_shapes)
         self.model = model
         self.graph: LayerGraph = reading.graph
         self.split: Split | None = None
         self._batch_size = batch_size
+        self._options: dict[str, Any] = {} if input_shapes is None else {"input_shapes": input_shapes}
         self._editor = Editor(reading.graph)
         self._asked_to_replace: list[str] = []
         self._actions: dict[str, Callable[[dict[str, Any]], dict[str, Any] | None]] = {
@@ -149,7 +152,8 @@ class SplitWidget(anywidget.AnyWidget):
     def code(self) -> str:
         """The Python that makes the present split."""
         names = self._names_or_default()
-        return split_code(self.cuts, model=notebook.model_variable(self.model), names=names)
+        model = notebook.model_variable(self.model)
+        return split_code(self.cuts, model=model, names=names, options=self._options)
 
     def materialize(self, names: Sequence[str] | None = None) -> Split:
         """Build the parts of the present cuts and put them in the notebook's variables.
@@ -185,7 +189,7 @@ class SplitWidget(anywidget.AnyWidget):
         return parts
 
     def _build(self) -> Split:
-        parts = self.split or split(self.model, [tuple(points) for points in self.cuts])
+        parts = self.split or split(self.model, [tuple(points) for points in self.cuts], **self._options)
         self.split = parts
         return parts
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 __all__ = ["split_code"]
 
 
-def split_code(cuts: Sequence[Sequence[str]], *, model: str = "model", names: Sequence[str] | None = None) -> str:
+def split_code(
+    cuts: Sequence[Sequence[str]],
+    *,
+    model: str = "model",
+    names: Sequence[str] | None = None,
+    options: Mapping[str, object] | None = None,
+) -> str:
     """Write the code that makes a split again.
 
     Parameters
@@ -18,6 +24,8 @@ def split_code(cuts: Sequence[Sequence[str]], *, model: str = "model", names: Se
         Variable that holds the model.
     names : sequence of str, optional
         Variables for the parts; by default ``part_1``, ``part_2``, …
+    options : mapping of str to object, optional
+        Keyword arguments of `split` that are not the default.
 
     Returns
     -------
@@ -36,7 +44,8 @@ def split_code(cuts: Sequence[Sequence[str]], *, model: str = "model", names: Se
     listed = f"[{', '.join(entries)}]"
     if len(listed) > 70:
         listed = "[\n" + "".join(f"    {entry},\n" for entry in entries) + "]"
-    return f"import kerassplit_widget as ks\n\nsplit = ks.split({model}, {listed})\n{', '.join(names)} = split"
+    given = "".join(f", {key}={value!r}" for key, value in (options or {}).items())
+    return f"import kerassplit_widget as ks\n\nsplit = ks.split({model}, {listed}{given})\n{', '.join(names)} = split"
 
 
 def _quoted(name: str) -> str:

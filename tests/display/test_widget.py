@@ -194,6 +194,15 @@ def test_unknown_arguments_get_a_hint():
         ks.SplitWidget(zoo.residual(), heigth=3)
 
 
+def test_fixed_input_shapes_are_drawn_built_and_written(shell):
+    w = ks.SplitWidget(zoo.unknown_dims(), cuts=["conv"], input_shapes=(12, 10, 3))
+    assert w.graph.tensors["conv"].shape == (None, 12, 10, 4)
+    assert w.materialize()[1].input_shape == (None, 12, 10, 4)
+    shell.user_ns["model"] = w.model
+    exec(w.code, shell.user_ns)
+    assert shell.user_ns["part_2"].input_shape == (None, 12, 10, 4)
+
+
 def test_without_a_notebook_the_parts_are_in_the_widget(monkeypatch):
     monkeypatch.setattr(notebook, "variables", lambda: None)
     w = ks.SplitWidget(zoo.residual(), cuts=["add"])

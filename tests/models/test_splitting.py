@@ -239,6 +239,17 @@ def test_the_code_makes_the_same_split_again():
     assert split.code(model="net", names=["a", "b", "c"]).endswith("a, b, c = split")
 
 
+def test_the_code_has_the_options(tmp_path):
+    model = zoo.nested()
+    options = {"weights": "copy", "wiring": "direct", "prefix": "p_", "expand": ["backbone"]}
+    split = ks.split(model, ["backbone/first"], **options)
+    scope = {"model": model}
+    exec(split.code(), scope)
+    assert scope["split"].manifest == split.manifest and scope["split"].manifest.options == options
+    split.save(tmp_path / "s")
+    assert ks.Split.load(tmp_path / "s").code() == split.code()
+
+
 def test_a_long_chain_needs_no_recursion():
     x = y = keras.Input((2,), name="x")
     for i in range(900):

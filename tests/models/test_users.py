@@ -1063,7 +1063,9 @@ THERE = """
     import keras, numpy as np
     tail = keras.saving.load_model(sys.argv[1])
     received = np.load(io.BytesIO(sys.stdin.buffer.read()))
-    np.save(sys.stdout.buffer, tail.predict(received, verbose=0))
+    answer = io.BytesIO()  # a pipe has no position, which np.save asks for
+    np.save(answer, tail.predict(received, verbose=0))
+    sys.stdout.buffer.write(answer.getvalue())
 """
 
 

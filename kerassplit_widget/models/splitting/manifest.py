@@ -87,6 +87,8 @@ class Manifest:
         Layers that are called in several parts, and in which.
     weights : str
         ``"share"``: on the variables of the model that was cut; ``"copy"``: on copies.
+    options : dict
+        Keyword arguments of `split` that were not the default.
     """
 
     model: str
@@ -98,6 +100,7 @@ class Manifest:
     specs: Mapping[str, Spec]
     tied: Mapping[str, tuple[int, ...]]
     weights: str
+    options: Mapping[str, Any]
 
     def pack_inputs(self, part: int, known: Mapping[str, Any]) -> Any:
         """Put the tensors that a part takes in the structure in which it takes them."""
@@ -252,6 +255,7 @@ def _to_json(manifest: Manifest, parts: list[dict[str, Any]]) -> dict[str, Any]:
         "cuts": manifest.cuts,
         "wiring": manifest.wiring,
         "weights": manifest.weights,
+        "options": manifest.options,
         "inputs": _pack(manifest.inputs),
         "outputs": _pack(manifest.outputs),
         "tensors": {name: asdict(spec) for name, spec in manifest.specs.items()},
@@ -286,6 +290,7 @@ def _from_json(data: Mapping[str, Any]) -> tuple[Manifest, list[dict[str, str]]]
         specs=specs,
         tied={str(layer): tuple(map(int, where)) for layer, where in data["tied"].items()},
         weights=str(data["weights"]),
+        options=dict(data["options"]),
     )
     return manifest, files
 

@@ -250,7 +250,7 @@ class Split:
         -------
         str
         """
-        return codegen.split_code(self.cuts, model=model, names=names)
+        return codegen.split_code(self.cuts, model=model, names=names, options=self.manifest.options)
 
 
 def split(
@@ -333,6 +333,8 @@ def split(
         )
         for i, wire in enumerate(wires)
     ]
+    given = {"weights": weights, "wiring": wiring, "prefix": prefix, "expand": expand, "input_shapes": input_shapes}
+    usual = {"weights": "share", "wiring": "relay", "prefix": None, "expand": "nested", "input_shapes": None}
     manifest = Manifest(
         model=reading.graph.name,
         cuts=tuple(cut.points for cut in placed),
@@ -343,6 +345,7 @@ def split(
         specs=Spec.of_wires(reading.graph, wires),
         tied=_tied(reading, wires, builder),
         weights=weights,
+        options={key: value for key, value in given.items() if value != usual[key]},
     )
     return Split(manifest, parts, reading, before)
 
