@@ -96,3 +96,16 @@ def test_a_prefixed_layer_named_like_an_input():
     split = prove(model, ["a"], prefix="p_")
     assert [layer.name for layer in split[0].layers] == ["p_a", "p_a_in"]
     assert arrays(split.join()(np.ones((1, 4))))[0].shape == (1, 2)
+
+
+def test_ops_that_work_out_masks_are_named_the_same_every_time():
+    x, y = keras.Input((5, 4), name="x"), keras.Input((5, 4), name="y")
+    masked = D(4, name="d")(layers.Masking(0.0, name="mask")(x))
+    model = keras.Model([x, y], layers.Add(name="not_equal")([masked, D(4, name="any_1")(y)]))
+
+    def names():
+        return [[operation.name for operation in part.operations] for part in prove(model, ["mask"])]
+
+    first = names()
+    keras.ops.not_equal(keras.Input((3,)), 0)
+    assert names() == first

@@ -197,8 +197,9 @@ def test_only_what_is_cut_is_opened():
 def test_raw_inputs_enter_first_and_are_passed_on():
     split = ks.split(zoo.structured(), ["a", "b"])
     assert split.manifest.wires[0].takes == ("left", "right")
-    assert split.manifest.wires[1].takes == ("a", "right")  # "a" is also an early output
-    assert split.manifest.wires[2].takes == ("a", "b", "right")
+    # In the order of the graph, which Keras's versions see differently. "a" is also an early output.
+    assert sorted(split.manifest.wires[1].takes) == ["a", "right"]
+    assert sorted(split.manifest.wires[2].takes) == ["a", "b", "right"]
     assert set(split.parts[0].input) == {"left", "right"}
     assert set(split.parts[2].output) == {"main", "early", "same"}
 

@@ -126,10 +126,19 @@ def takes_training(layer: keras.layers.Layer) -> bool:
 
 
 @contextlib.contextmanager
-def fresh_names() -> Iterator[None]:
-    """Name ops as if none had been made yet, so that a trace has the same names every time; then go on as before."""
+def fresh_names(taken: Iterable[str] = ()) -> Iterator[None]:
+    """Name ops as if none but those `taken` had been made yet, so that they are named the same every time.
+
+    Afterwards Keras goes on counting as before.
+    """
+    counts: collections.defaultdict[str, int] = collections.defaultdict(int)
+    for name in taken:
+        base, _, number = name.rpartition("_")
+        if base and number.isdecimal():
+            counts[base] = max(counts[base], int(number) + 1)
+        counts[name] = max(counts[name], 1)
     before = global_state.get_global_attribute("object_name_uids")
-    global_state.set_global_attribute("object_name_uids", collections.defaultdict(int))
+    global_state.set_global_attribute("object_name_uids", counts)
     try:
         yield
     finally:
@@ -155,13 +164,10 @@ def input_like(
 def passed_on(tensor: keras.KerasTensor) -> keras.KerasTensor:
     """Return an input of a part as an output of it. Keras before 3.14 refuses a model that hands an input out as it is.
 
-    The identity has the dtype of the tensor, lest it converts it; it is left out where it would refuse None.
+    The identity has the dtype of the tensor, lest it converts it.
     """
-    maker = maker_of(tensor)
-    if maker.optional:
-        return tensor
     dtype = tensor.dtype if "float" in tensor.dtype else None
-    return keras.layers.Identity(dtype=dtype, name=f"{maker.name}_passed_on")(tensor)
+    return keras.layers.Identity(dtype=dtype, name=f"{maker_of(tensor).name}_passed_on")(tensor)
 
 
 def copy_tensor(tensor: keras.KerasTensor) -> keras.KerasTensor:

@@ -129,6 +129,11 @@ class Builder:
         -------
         keras.Model
         """
+        # Working out masks makes ops, which get no name from us.
+        with internals.fresh_names({*self.inputs.values(), *(call.layer for call in self.reading.graph)}):
+            return self._build(wire, name, inputs, outputs)
+
+    def _build(self, wire: Wire, name: str, inputs: Any, outputs: Any) -> keras.Model:
         made = {tensor: self._input(tensor) for tensor in wire.takes}
         starts = dict(made)
         for tensor in wire.takes:
