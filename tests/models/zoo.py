@@ -170,12 +170,6 @@ def tied_embedding():
     return keras.Model(tokens, embedding(y, reverse=True), name="tied_embedding")
 
 
-def sparse_input():
-    x = keras.Input((9,), sparse=True, name="x")
-    y = layers.Dense(4, name="a")(x)
-    return keras.Model(x, layers.Dense(2, name="b")(y), name="sparse_input")
-
-
 def optional_input():
     x, extra = keras.Input((4,), name="x"), keras.Input((4,), optional=True, name="extra")
     y = layers.Dense(4, name="a")(x)
