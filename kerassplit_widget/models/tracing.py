@@ -111,12 +111,12 @@ def _trace(node: Node, twin: Any, training: bool | None = None) -> Body:
         return fresh.setdefault(id(tensor), internals.input_like(tensor, f"fed_{len(fresh)}"))
 
     with internals.fresh_names():
-        args, kwargs = internals.refill(node, fill)
+        arguments = internals.refill(node, fill)
         if training is not None:
-            kwargs = {**kwargs, "training": training}
+            arguments = internals.with_keyword(arguments, "training", training)
         try:
             with _opening_inside(twin):
-                results = twin.call(*args, **kwargs)
+                results = twin.call(*arguments.args, **arguments.kwargs)
         except Exception as error:
             unknown = any(None in tensor.shape for tensor in node.input_tensors)
             hint = "; input_shapes= may help, which fixes unknown dimensions" if unknown else ""
@@ -226,16 +226,16 @@ def _check(node: Node, body: Body) -> None:
 
 def _compare(node: Node, twin: Any, body: Body, given: dict[int, Any]) -> None:
     fed = dict(zip(dict.fromkeys(map(id, node.input_tensors)), body.inputs, strict=True))
-    args, kwargs = internals.refill(node, lambda tensor: given[id(fed[id(tensor)])])
+    arguments = internals.refill(node, lambda tensor: given[id(fed[id(tensor)])])
     try:
-        expected = keras.tree.flatten(twin(*args, **kwargs))
+        expected = keras.tree.flatten(twin(*arguments.args, **arguments.kwargs))
     except Exception as error:
         raise Refusal(f"it could not be run to check the trace: {_first_line(error)}") from None
     try:
         known = dict(given)
         for each in body.nodes:
-            inner_args, inner_kwargs = internals.refill(each, lambda tensor: known[id(tensor)])
-            results = keras.tree.flatten(each.operation(*inner_args, **inner_kwargs))
+            inner = internals.refill(each, lambda tensor: known[id(tensor)])
+            results = keras.tree.flatten(each.operation(*inner.args, **inner.kwargs))
             known.update(zip(map(id, each.outputs), results, strict=True))
         found = [known[id(tensor)] for tensor in body.outputs]
     except Exception as error:

@@ -14,12 +14,11 @@ from typing import Any, Literal
 import keras
 
 from kerassplit_widget.models import keras_internals as internals
-from kerassplit_widget.models.keras_internals import Functional, Node, Operation
+from kerassplit_widget.models.keras_internals import Fill, Functional, Node, Operation
 
 __all__ = ["Copies", "Twins", "Weights"]
 
 Weights = Literal["share", "copy"]
-Fill = Callable[[keras.KerasTensor], keras.KerasTensor]
 
 
 class Copies:
@@ -128,13 +127,13 @@ class Twins:
             The outputs, flat. They carry masks where those of the call do.
         """
         twin = self.of(node.operation if operation is None else operation)
-        args, kwargs = internals.refill(node, fill)
+        arguments = internals.refill(node, fill)
         if training is not None and isinstance(twin, keras.layers.Layer) and internals.takes_training(twin):
-            kwargs = {**kwargs, "training": training}
+            arguments = internals.with_keyword(arguments, "training", training)
         if infer or any(internals.mask_of(tensor) is not None for tensor in node.outputs):
-            outputs: list[keras.KerasTensor] = keras.tree.flatten(twin(*args, **kwargs))
+            outputs: list[keras.KerasTensor] = keras.tree.flatten(twin(*arguments.args, **arguments.kwargs))
             return outputs  # with the masks that Keras worked out on the way
-        return internals.write_node(twin, args, kwargs, node.outputs)
+        return internals.write_node(twin, arguments, node.outputs)
 
     def rebuild(self, function: Functional, shapes: Mapping[int, tuple[int | None, ...]] | None = None) -> Functional:
         """Build a graph of layers anew, on their twins.
@@ -160,7 +159,7 @@ class Twins:
                 made.update(zip(map(id, node.outputs), outputs, strict=True))
         structures = (internals.input_structure(function), internals.output_structure(function))
         inputs, outputs = (keras.tree.map_structure(lambda tensor: made[id(tensor)], each) for each in structures)
-        return keras.Model(inputs, outputs, name=function.name)
+        return internals.model_of(inputs, outputs, function.name)
 
     def _fill_layer(self, twin: Any, layer: Any) -> None:
         if self._copies is None and not internals.inner_layers(layer):

@@ -6,8 +6,10 @@ import keras
 import pytest
 from keras.src.models.functional import Functional, clone_graph_nodes
 from keras.src.ops.node import Node
+from keras.src.ops.symbolic_arguments import SymbolicArguments
 
 from kerassplit_widget.models import keras_internals as internals
+from kerassplit_widget.models.reading import read_steps
 from kerassplit_widget.models.twins import Twins
 
 from . import zoo
@@ -46,8 +48,45 @@ def test_the_single_tensor_case_is_recognised():
     single, many = zoo.residual().get_layer("conv")._inbound_nodes[0], zoo.residual().get_layer("add")._inbound_nodes[0]
     assert single.arguments._single_positional_tensor is single.arguments.args[0], "_single_positional_tensor has moved"
     assert many.arguments._single_positional_tensor is None, "_single_positional_tensor means something else"
-    assert internals.refill(single, lambda tensor: 7) == ((7,), {})
-    assert internals.refill(many, lambda tensor: 7) == (([7, 7],), {})
+
+
+@pytest.mark.parametrize("make", zoo.ALL, ids=lambda make: make.__name__)
+def test_arguments_and_nodes_are_written_as_keras_itself_writes_them(make):
+    for step in read_steps(make()).steps:
+        node = step.node
+        if node.is_input:
+            continue
+        fresh = {id(tensor): internals.input_like(tensor, f"t{i}") for i, tensor in enumerate(node.input_tensors)}
+        ours = internals.refill(node, lambda tensor, fresh=fresh: fresh[id(tensor)])
+        keras_s = SymbolicArguments(*ours.args, **ours.kwargs)
+        assert vars(ours).keys() == vars(keras_s).keys(), "SymbolicArguments holds other things now"
+        for name in ("_flat_arguments", "keras_tensors"):
+            assert list(map(id, getattr(ours, name))) == list(map(id, getattr(keras_s, name))), f"{name} has moved"
+        assert ours._single_positional_tensor is keras_s._single_positional_tensor
+        assert keras.tree.map_structure(id, (ours.args, ours.kwargs)) == keras.tree.map_structure(
+            id, (keras_s.args, keras_s.kwargs)
+        )
+        a, b = Twins().of(node.operation), Twins().of(node.operation)
+        outputs = internals.write_node(a, ours, node.outputs)
+        theirs = [internals.copy_tensor(tensor) for tensor in node.outputs]
+        Node(operation=b, call_args=keras_s.args, call_kwargs=keras_s.kwargs, outputs=theirs)
+        mine, of_keras = a._inbound_nodes[-1], b._inbound_nodes[-1]
+        assert vars(mine).keys() == vars(of_keras).keys(), "Node holds other things now"
+        assert mine.is_input == of_keras.is_input and mine.operation is a
+        for x, y in zip(outputs, theirs, strict=True):
+            assert vars(x).keys() == vars(y).keys(), "KerasTensor holds other things now"
+            assert x._keras_history[1:] == y._keras_history[1:] and x._keras_history.operation is a
+        for tensor in node.input_tensors:
+            made = internals.maker_of(fresh[id(tensor)])._outbound_nodes
+            assert made.count(mine) == made.count(of_keras) >= 1, "Operation._outbound_nodes means something else"
+
+
+def test_a_copy_of_a_tensor_belongs_to_no_graph():
+    tensor = zoo.masked_lstm().get_layer("embed").output
+    assert tensor._keras_mask is not None and tensor._keras_history.operation.name == "embed"
+    copy = internals.copy_tensor(tensor)
+    plain = keras.KerasTensor(tensor.shape, tensor.dtype, name=tensor.name)
+    assert vars(copy) == vars(plain), "KerasTensor holds other things now"
 
 
 @pytest.mark.parametrize("make", zoo.ALL, ids=lambda make: make.__name__)

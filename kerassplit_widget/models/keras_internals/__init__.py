@@ -5,6 +5,7 @@ of them and fails with a sentence when a new Keras has moved one.
 """
 
 from kerassplit_widget.models.keras_internals.graphs import (
+    Fill,
     Fingerprint,
     Functional,
     Node,
@@ -21,6 +22,7 @@ from kerassplit_widget.models.keras_internals.graphs import (
     input_structure,
     is_plain_sequential,
     maker_of,
+    model_of,
     node_of,
     nodes_in_order,
     output_structure,
@@ -29,6 +31,7 @@ from kerassplit_widget.models.keras_internals.graphs import (
     place_of,
     refill,
     takes_training,
+    with_keyword,
     write_node,
 )
 from kerassplit_widget.models.keras_internals.layers import (
@@ -47,6 +50,7 @@ from kerassplit_widget.models.keras_internals.masks import (
 )
 
 __all__ = [
+    "Fill",
     "Fingerprint",
     "Functional",
     "Node",
@@ -70,6 +74,7 @@ __all__ = [
     "made_mask",
     "maker_of",
     "mask_of",
+    "model_of",
     "node_of",
     "nodes_in_order",
     "original_of",
@@ -81,5 +86,6 @@ __all__ = [
     "set_name",
     "takes_training",
     "uses_masks",
+    "with_keyword",
     "write_node",
 ]

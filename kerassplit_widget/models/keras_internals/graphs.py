@@ -6,15 +6,17 @@ import collections
 import contextlib
 import inspect
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeAlias
 
 import keras
 from keras.src.backend.common import global_state
 from keras.src.models.functional import Functional
-from keras.src.ops.node import Node
+from keras.src.ops.node import KerasHistory, Node
+from keras.src.ops.symbolic_arguments import SymbolicArguments
 
 __all__ = [
+    "Fill",
     "Fingerprint",
     "Functional",
     "Node",
@@ -31,6 +33,7 @@ __all__ = [
     "input_structure",
     "is_plain_sequential",
     "maker_of",
+    "model_of",
     "node_of",
     "nodes_in_order",
     "output_structure",
@@ -39,10 +42,14 @@ __all__ = [
     "place_of",
     "refill",
     "takes_training",
+    "with_keyword",
     "write_node",
 ]
 
 Operation: TypeAlias = keras.Operation
+
+Fill: TypeAlias = Callable[[keras.KerasTensor], keras.KerasTensor]
+"""From a tensor of a graph to the one that takes its place in another."""
 
 Fingerprint: TypeAlias = tuple[tuple[str, int, int, bool], ...]
 """Name, number of incoming and of outgoing nodes, and ``trainable`` of each operation."""
@@ -170,22 +177,43 @@ def passed_on(tensor: keras.KerasTensor) -> keras.KerasTensor:
     return keras.layers.Identity(dtype=dtype, name=f"{maker_of(tensor).name}_passed_on")(tensor)
 
 
+def model_of(inputs: Any, outputs: Any, name: str) -> Functional:
+    """Make a model of a graph. An input that nothing reads is legal, but Keras before 3.14 wants it to be read."""
+    for tensor in keras.tree.flatten(inputs):
+        if not maker_of(tensor)._outbound_nodes:
+            passed_on(tensor)  # a call that leads to no output is not part of the model
+    return keras.Model(inputs, outputs, name=name)
+
+
 def copy_tensor(tensor: keras.KerasTensor) -> keras.KerasTensor:
     """Make a symbolic tensor of the same kind, and name, that belongs to no graph yet."""
-    extra = {"ragged": True} if getattr(tensor, "ragged", False) else {}
-    return keras.KerasTensor(tensor.shape, tensor.dtype, sparse=tensor.sparse, name=tensor.name, **extra)
+    twin = object.__new__(type(tensor))
+    twin.__dict__.update(tensor.__dict__)
+    for mark in ("_keras_history", "_keras_mask"):  # where it was made, and what travels with it
+        twin.__dict__.pop(mark, None)
+    return twin
 
 
-def refill(node: Node, fill: Callable[[keras.KerasTensor], keras.KerasTensor]) -> tuple[Any, dict[str, Any]]:
+def refill(node: Node, fill: Fill) -> SymbolicArguments:
     """Return the arguments of a call with other symbolic tensors in the places of its own.
 
-    The test for the common case, one tensor and nothing else, is Keras's own; it saves walking the structure.
+    ``SymbolicArguments`` walks the structure several times to find the tensors, which are known here.
     """
-    arguments = node.arguments
-    if arguments._single_positional_tensor is not None:
-        return (fill(arguments._single_positional_tensor),), {}
-    args, kwargs = arguments.convert(lambda x: fill(x) if isinstance(x, keras.KerasTensor) else x)
-    return args, kwargs
+    old, new = node.arguments, object.__new__(SymbolicArguments)
+    flat = [fill(each) if isinstance(each, keras.KerasTensor) else each for each in old._flat_arguments]
+    if old._single_positional_tensor is not None:
+        args, kwargs = (flat[0],), {}
+    else:
+        args, kwargs = keras.tree.pack_sequence_as((old.args, old.kwargs), flat)
+    new.args, new.kwargs, new._flat_arguments = args, kwargs, flat
+    new._single_positional_tensor = None if old._single_positional_tensor is None else flat[0]
+    new.keras_tensors = [each for each in flat if isinstance(each, keras.KerasTensor)]
+    return new
+
+
+def with_keyword(arguments: SymbolicArguments, name: str, value: Any) -> SymbolicArguments:
+    """Return the arguments of a call with one more keyword, or another value for it."""
+    return SymbolicArguments(*arguments.args, **{**arguments.kwargs, name: value})
 
 
 def count_params(operation: Operation) -> int:
@@ -197,7 +225,7 @@ def count_params(operation: Operation) -> int:
 
 
 def write_node(
-    operation: Operation, args: Any, kwargs: Mapping[str, Any], like: Sequence[keras.KerasTensor]
+    operation: Operation, arguments: SymbolicArguments, like: Sequence[keras.KerasTensor]
 ) -> list[keras.KerasTensor]:
     """Record the call of an operation without running its shape inference.
 
@@ -208,8 +236,8 @@ def write_node(
     ----------
     operation : keras.Operation
         Should be a twin (`models.twins`): the node stays on it.
-    args, kwargs
-        Arguments of the call, with the symbolic tensors of the new graph in them.
+    arguments : SymbolicArguments
+        Of the call, with the symbolic tensors of the new graph in them.
     like : sequence of keras.KerasTensor
         The outputs of the call that is repeated.
 
@@ -218,8 +246,15 @@ def write_node(
     list of keras.KerasTensor
         The outputs, flat.
     """
-    outputs = [copy_tensor(tensor) for tensor in like]
-    Node(operation=operation, call_args=args, call_kwargs=dict(kwargs), outputs=outputs)
+    node = object.__new__(Node)
+    node.operation, node.arguments, node.is_input = operation, arguments, False
+    node.outputs = [copy_tensor(tensor) for tensor in like]
+    for i, tensor in enumerate(node.outputs):
+        tensor._keras_history = KerasHistory(operation, len(operation._inbound_nodes), i)
+    operation._inbound_nodes.append(node)
+    for tensor in arguments.keras_tensors:
+        maker_of(tensor)._outbound_nodes.append(node)
+    outputs: list[keras.KerasTensor] = node.outputs
     return outputs
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import types
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -116,7 +115,8 @@ def fill_layer(twin: Any, layer: Any, counterpart: Callable[[Any], Any] | None) 
     variables = [*state["_trainable_variables"], *state["_non_trainable_variables"]]
     state["_non_trainable_variables"] = _Gate(twin, variables)
     state["_trainable_variables"] = []
-    tracker = copy.copy(layer._tracker)
+    tracker = object.__new__(type(layer._tracker))
+    tracker.__dict__.update(layer._tracker.__dict__)  # copy.copy takes half the time of making a twin
     tracker.config = {name: (test, state[f"_{name}"]) for name, (test, _) in layer._tracker.config.items()}
     tracker.stored_ids = {name: set(map(id, store)) for name, (_, store) in tracker.config.items()}
     state["_tracker"] = tracker

@@ -152,10 +152,10 @@ class Builder:
                 made[tensor] = internals.passed_on(starts[tensor])
         inputs = _alone(wire.takes) if inputs is None else inputs
         outputs = _alone(wire.returns) if outputs is None else outputs
-        return keras.Model(
+        return internals.model_of(
             keras.tree.map_structure(starts.__getitem__, inputs),
             keras.tree.map_structure(made.__getitem__, outputs),
-            name=safe(self.prefix + name),
+            safe(self.prefix + name),
         )
 
     def _input(self, tensor: str) -> keras.KerasTensor:
