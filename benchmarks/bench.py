@@ -52,10 +52,13 @@ class Row:
     open: float
     split: float
     native_split: float
+    split_first: float
+    native_tail: float
     open_to_plot_model: float
     open_to_plot_layout: float
     open_to_construct: float
     split_to_native: float
+    split_to_native_tail: float
 
 
 def measure(name: str, rounds: int = ROUNDS) -> Row:
@@ -86,9 +89,12 @@ def measure(name: str, rounds: int = ROUNDS) -> Row:
             widget.close()
             candidates = ks.cut_candidates(model)
             point = candidates[len(candidates) // 2].points[0]
+            first = candidates[0].points[0]
+            timed("split_first", ks.split, model, [first])
             timed("split", ks.split, model, [point])
             # Last, because native splitting leaves its nodes on the model's layers.
             timed("native_split", _native_split, model, point)
+            timed("native_tail", lambda: keras.Model(model.get_layer(first).output, model.output))
     median = {what: statistics.median(values) for what, values in times.items()}
     return Row(
         model=name,
@@ -98,6 +104,7 @@ def measure(name: str, rounds: int = ROUNDS) -> Row:
         open_to_plot_layout=median["open"] / median["plot_layout"],
         open_to_construct=median["open"] / median["construct"],
         split_to_native=median["split"] / median["native_split"],
+        split_to_native_tail=median["split_first"] / median["native_tail"],
     )
 
 
@@ -106,7 +113,7 @@ def markdown(rows: list[Row]) -> str:
     head = (
         "| model | calls | construct | plot_model | its layout | open | open / plot_model"
         " | open / its layout | open / construct"
-        " | split | native split | split / native |"
+        " | split | native split | split / native | split at the first candidate | native tail | split / native tail |"
     )
     lines = [head, "|---|" + "---:|" * (head.count("|") - 2)]
     for row in rows:
@@ -114,7 +121,8 @@ def markdown(rows: list[Row]) -> str:
             f"| {row.model} | {row.calls} | {row.construct:.2f} | {row.plot_model:.2f}"
             f" | {row.plot_layout:.2f} | {row.open:.3f} | 1/{1 / row.open_to_plot_model:.0f}"
             f" | 1/{1 / row.open_to_plot_layout:.0f} | {row.open_to_construct:.1%}"
-            f" | {row.split:.3f} | {row.native_split:.3f} | {row.split_to_native:.2f} |"
+            f" | {row.split:.3f} | {row.native_split:.3f} | {row.split_to_native:.2f}"
+            f" | {row.split_first:.3f} | {row.native_tail:.3f} | {row.split_to_native_tail:.2f} |"
         )
     return "\n".join(lines)
 

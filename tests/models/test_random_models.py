@@ -12,13 +12,15 @@ import pathlib
 import signal
 import sys
 import tempfile
+import traceback
 from dataclasses import dataclass
 
 import hypothesis
+import hypothesis.errors
 import keras
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, note, settings
+from hypothesis import HealthCheck, Phase, given, note, settings
 from hypothesis import strategies as st
 from keras.src.random.seed_generator import SeedGenerator
 
@@ -395,8 +397,12 @@ def check_split(model, graph, data, expected, legal, plan, folder, can_save):
 
     held = variables(model, *split)
     with draws() as counts:
-        random = trained_run(lambda: model(data, training=True), held)
-    if all(count == 1 for count in counts.values()):  # else the order of calls decides who draws what
+        try:
+            random = trained_run(lambda: model(data, training=True), held)
+        except Exception:  # Keras's own: such as dropout in a half-precision cell
+            COUNTS["models that Keras cannot train"] += 1
+            random = None
+    if random is not None and all(count == 1 for count in counts.values()):  # else the order of calls decides
         COUNTS["trained runs"] += 1
         COUNTS["with random layers"] += bool(counts)
         assert_equal(trained_run(lambda: split(data, training=True), held), random, "training=True")
@@ -425,7 +431,8 @@ def test_random_models():
     run_all(QUICK)
 
 
-def run_all(chosen):
+def run_all(chosen, failures=None):
+    """Run examples; what fails is raised, or put with its source into `failures` so that the run goes on."""
     COUNTS.clear()
 
     @chosen
@@ -436,8 +443,13 @@ def run_all(chosen):
             COUNTS["Keras refuses"] += 1
             hypothesis.reject()
         note(written.source)
-        with at_most(60), tempfile.TemporaryDirectory() as folder:
-            check(written, plans, pathlib.Path(folder))
+        try:
+            with at_most(60), tempfile.TemporaryDirectory() as folder:
+                check(written, plans, pathlib.Path(folder))
+        except Exception as error:
+            if failures is None or isinstance(error, hypothesis.errors.UnsatisfiedAssumption):
+                raise
+            failures.append(f"{traceback.format_exc()}\n{written.source}\n{plans}, {seed}")
 
     try:
         run()
@@ -448,4 +460,7 @@ def run_all(chosen):
 
 
 if __name__ == "__main__":
-    run_all(settings(max_examples=int(sys.argv[1]), database=None, **COMMON))
+    FAILURES = []
+    run_all(settings(max_examples=int(sys.argv[1]), database=None, phases=[Phase.generate], **COMMON), FAILURES)
+    print(*FAILURES, f"{len(FAILURES)} failures", sep="\n\n")
+    sys.exit(bool(FAILURES))
