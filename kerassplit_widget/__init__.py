@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from kerassplit_widget.display.figures import plot as plot
     from kerassplit_widget.display.widget import SplitWidget as SplitWidget
     from kerassplit_widget.errors import SplitError as SplitError
+    from kerassplit_widget.models.cutting import cheapest_cuts as cheapest_cuts
     from kerassplit_widget.models.cutting import cut_at as cut_at
     from kerassplit_widget.models.cutting import cut_candidates as cut_candidates
     from kerassplit_widget.models.cutting import why_not as why_not
@@ -33,6 +34,7 @@ _HOME = {
     "SplitError": "errors",
     "SplitWidget": "display.widget",
     "Verification": "models.verifying",
+    "cheapest_cuts": "models.cutting",
     "cut_at": "models.cutting",
     "extract": "models.splitting",
     "flatten": "models.splitting",

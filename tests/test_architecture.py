@@ -16,6 +16,7 @@ ORDER = [
     "structure.text",
     "structure.regions",
     "structure.cuts",
+    "structure.ranking",
     "structure.wiring",
     "structure.layout",
     "models.keras_internals",

@@ -8,9 +8,10 @@ from typing import Any
 from kerassplit_widget.errors import CutError
 from kerassplit_widget.models.reading import Reading, read_steps
 from kerassplit_widget.structure import cuts as structure
+from kerassplit_widget.structure import ranking
 from kerassplit_widget.structure.cuts import Cut
 
-__all__ = ["cut_at", "cut_candidates", "place_cuts", "why_not"]
+__all__ = ["cheapest_cuts", "cut_at", "cut_candidates", "place_cuts", "why_not"]
 
 
 def cut_candidates(model: Any) -> list[Cut]:
@@ -38,6 +39,44 @@ def cut_candidates(model: Any) -> list[Cut]:
     ['a']
     """
     return structure.cut_candidates(read_steps(model).graph)
+
+
+def cheapest_cuts(model: Any, tensors: int = 2, limit: int | None = 20) -> list[Cut]:
+    """Rank the cuts that at most so many tensors cross.
+
+    Of places that differ only by how far down a chain of calls they lie, the cheapest is listed.
+
+    Parameters
+    ----------
+    model : keras.Model
+    tensors : int
+        The largest number of crossing tensors: 1, 2 or 3. Three may take a minute on a thousand calls.
+    limit : int, optional
+        How many to list; None for all.
+
+    Returns
+    -------
+    list of Cut
+        Those that the fewest bytes cross come first.
+
+    Raises
+    ------
+    ModelError
+        If it is not a Keras model, or its graph is not known.
+    CutError
+        If `tensors` or `limit` is out of range.
+
+    Examples
+    --------
+    >>> import keras
+    >>> x = keras.Input((8,))
+    >>> a = keras.layers.Dense(4, name="a")(x)
+    >>> b = keras.layers.Dense(2, name="b")(a)
+    >>> model = keras.Model(x, keras.layers.Concatenate(name="both")([a, b]))
+    >>> [(cut.tensors, cut.nbytes()) for cut in cheapest_cuts(model)]
+    [(('a',), 16), (('a', 'b'), 24)]
+    """
+    return ranking.cheapest_cuts(read_steps(model).graph, tensors, limit)
 
 
 def cut_at(model: Any, *points: Any) -> Cut:

@@ -113,7 +113,7 @@ def verify(
     total = (1 + len(ways)) * len(batches)
     tell = progress or (lambda done, total, what: None)
     apart = dict.fromkeys(ways, 0.0)
-    same_structure, scale, done = True, 0.0, 0
+    unlike, scale, done = "", 0.0, 0
     for batch in batches:
         tell(done, total, "running the model")
         expected = _run(model, batch)
@@ -122,11 +122,11 @@ def verify(
             done += 1
             tell(done, total, way)
             found = run(batch)
-            same_structure = same_structure and _same_structure(expected, found)
+            unlike = unlike or _unlike(expected, found, split.manifest.outputs)
             apart[way] = max(apart[way], _difference(expected, found))
         done += 1
     tell(total, total, "compared")
-    checks = [_structure(same_structure)]
+    checks = [Check("output structure", not unlike, unlike or "as the model's")]
     for way, difference in apart.items():
         allowed = 0.0 if way == IN_MEMORY else TOLERANCE * max(1.0, scale)
         most = f"at most {allowed:.3g}" if allowed else "must be 0"
@@ -228,14 +228,19 @@ def _arrays(structure: Any) -> list[Any]:
     return [_array(tensor) for tensor in keras.tree.flatten(structure)]
 
 
-def _same_structure(expected: Any, found: Any) -> bool:
+def _unlike(expected: Any, found: Any, names: Any) -> str:
+    """Say in what the outputs of the parts are not like those of the model; empty if in nothing but their values."""
     try:
         keras.tree.assert_same_structure(expected, found)
     except (TypeError, ValueError):
-        return False
-    return all(
-        a.shape == b.shape and a.dtype == b.dtype for a, b in zip(_arrays(expected), _arrays(found), strict=True)
-    )
+        return "differs from the model's"
+    for a, b, name in zip(_arrays(expected), _arrays(found), keras.tree.flatten(names), strict=True):
+        if (a.shape, a.dtype) != (b.shape, b.dtype):
+            return (
+                f"{name} is {b.dtype} of shape {b.shape}, the model's {a.dtype} of shape {a.shape}; "
+                "parts hand tensors on as Keras declares them, which some layers do not keep to"
+            )
+    return ""
 
 
 def _difference(expected: Any, found: Any) -> float:
@@ -260,10 +265,6 @@ def _largest(structure: Any) -> float:
 
 def _length(data: Any) -> int:
     return int(keras.tree.flatten(data)[0].shape[0])
-
-
-def _structure(same: bool) -> Check:
-    return Check("output structure", same, "as the model's" if same else "differs from the model's")
 
 
 def _weights(split: Split) -> Check:

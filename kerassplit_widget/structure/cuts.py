@@ -20,7 +20,17 @@ from kerassplit_widget.structure.graph import LayerGraph, Tensor
 from kerassplit_widget.structure.regions.dominators import empty_frontier
 from kerassplit_widget.structure.text import bytes_text, listed, tensor_text
 
-__all__ = ["Cut", "cut_at", "cut_candidates", "find_call", "find_tensor", "nest", "why_not"]
+__all__ = [
+    "Cut",
+    "comparable_bytes",
+    "cut_at",
+    "cut_candidates",
+    "cut_of",
+    "find_call",
+    "find_tensor",
+    "nest",
+    "why_not",
+]
 
 UNKNOWN_DIM = 128
 """What an unknown dimension (a sequence length, an image side) counts as when crossing bytes are compared."""
@@ -184,6 +194,37 @@ def cut_at(graph: LayerGraph, *points: str) -> Cut:
     return Cut(graph, names)
 
 
+def cut_of(graph: LayerGraph, head: Iterable[int]) -> Cut:
+    """Make the cut that has a given head.
+
+    Its points are the calls of the head that make crossing tensors or that nothing in the head is computed from. Every
+    computed call of the head is one of these or an ancestor of one; what follows a crossing tensor is a descendant; and
+    what is left is computed from raw inputs alone, which the fewest bytes leave in the tail. Hence
+    ``cut_at(graph, *points)`` is this cut again.
+
+    Parameters
+    ----------
+    graph : LayerGraph
+    head : iterable of int
+        Numbers of the calls before the cut: with a computed call also those that it is computed from. Raw inputs
+        may be left out.
+
+    Returns
+    -------
+    Cut
+
+    Raises
+    ------
+    CutError
+        If the head or the tail is empty.
+    """
+    computed = {n for n in head if not graph.calls[n].is_input}
+    points = [n for n in sorted(computed) if not computed.issuperset(graph.successors[n]) or not graph.successors[n]]
+    cut = cut_at(graph, *(graph.names[n] for n in points))
+    cut.__dict__["head"] = frozenset(computed.union(*(graph.predecessors[n] for n in computed)))
+    return cut
+
+
 def cut_candidates(graph: LayerGraph) -> list[Cut]:
     """List the cuts that exactly one tensor crosses.
 
@@ -233,23 +274,12 @@ def nest(cuts: Iterable[Cut]) -> list[Cut]:
         chain = sorted({cut.head: cut for cut in reversed(chain)}.values(), key=_order)
         for i, (first, second) in enumerate(pairwise(chain)):
             if not first.head <= second.head:
-                chain[i + 1] = _after_both(first, second)
+                graph, heads = first.graph, first.head | second.head
+                both = cut_at(graph, *first.points, *second.points)
+                chain[i + 1] = both if heads <= both.head else cut_of(graph, heads)
                 break
         else:
             return chain
-
-
-def _after_both(first: Cut, second: Cut) -> Cut:
-    """Make the cut after the points of two cuts that cross.
-
-    Where a free call of one head is computed from a point of the other, all last calls of both heads become points.
-    """
-    graph, both = first.graph, first.head | second.head
-    cut = cut_at(graph, *first.points, *second.points)
-    if both <= cut.head:
-        return cut
-    last = [n for n in both if not both.intersection(graph.successors[n]) and not graph.calls[n].is_input]
-    return cut_at(graph, *(graph.names[n] for n in sorted(last)))
 
 
 def _order(cut: Cut) -> tuple[int, int]:
@@ -312,8 +342,8 @@ def _suggest(graph: LayerGraph) -> str:
     return f"Choose a call between, such as {candidates[len(candidates) // 2].points[0]!r}."
 
 
-def _comparable_bytes(tensor: Tensor) -> int:
-    """Bytes of a tensor for comparing cuts; unknown dimensions count as `UNKNOWN_DIM`, and nothing is free."""
+def comparable_bytes(tensor: Tensor) -> int:
+    """Count the bytes of a tensor for comparing cuts; unknown dimensions are `UNKNOWN_DIM`, and nothing is free."""
     known = tuple(UNKNOWN_DIM if dim is None else dim for dim in tensor.shape[1:])
     size = Tensor(tensor.name, tensor.call, 0, (*tensor.shape[:1], *known), tensor.dtype).nbytes()
     return max(1, size if size is not None else 1)
@@ -357,7 +387,7 @@ def _minimum_cut(graph: LayerGraph, head: set[int], tail: set[int], free: Sequen
             if maker in head and sink in readers:
                 continue  # crosses wherever the free calls go
             made = ("tensor", tensor.name)
-            network.add_edge(side(maker), made, capacity=_comparable_bytes(tensor))
+            network.add_edge(side(maker), made, capacity=comparable_bytes(tensor))
             for reader in readers:
                 network.add_edge(made, reader)
                 if reader != sink and maker not in head:

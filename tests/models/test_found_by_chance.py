@@ -109,3 +109,36 @@ def test_ops_that_work_out_masks_are_named_the_same_every_time():
     first = names()
     keras.ops.not_equal(keras.Input((3,)), 0)
     assert names() == first
+
+
+def test_a_sub_model_that_hands_its_input_on_past_a_cut():
+    i = keras.Input((4,), name="i")
+    hands_on = keras.Model(i, {"same": i, "new": D(4, name="d")(i)}, name="hands_on")
+    x = keras.Input((4,), name="x")
+    both = hands_on(D(4, name="a")(x))
+    early = D(3, name="early")(both["same"])
+    model = keras.Model(x, [D(2, name="out")(both["new"]), D(2, name="late")(early)])
+    for wiring in ("relay", "direct"):
+        split = prove(model, ["early"], wiring=wiring)
+        first, second = split.manifest.wires
+        assert set(second.takes) <= {*first.returns, "x"} and "early" in second.takes
+
+
+class DeclaresHalf(layers.Layer):
+    """Computes in float32 and tells Keras float16, as wrappers of layers of another precision do."""
+
+    def call(self, x):
+        return x * 1.001
+
+    def compute_output_spec(self, x):
+        return keras.KerasTensor(x.shape, "float16")
+
+
+def test_verify_names_an_output_whose_dtype_is_not_what_keras_declares():
+    x = keras.Input((4,), name="x")
+    wrong = DeclaresHalf(name="wrong")(D(4, name="a")(x))
+    model = keras.Model(x, [wrong, D(2, name="end", dtype="float32")(wrong)])
+    proof = ks.split(model, ["wrong"]).verify()
+    row = next(check for check in proof.checks if check.name == "output structure")
+    assert not proof.ok and not row.ok
+    assert row.detail.startswith("wrong is float16 of shape (1, 4), the model's float32 of shape (1, 4); parts hand")

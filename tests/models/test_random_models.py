@@ -292,6 +292,13 @@ def saved(model, folder, name="m"):
     return keras.saving.load_model(folder / f"{name}.keras")
 
 
+def keeps_to_declared_dtypes(model, data):
+    """Whether every tensor has the dtype that Keras declares; some layers of other precision do not keep to it."""
+    tensors = [t for node in itertools.chain(*model._nodes_by_depth.values()) for t in node.outputs]
+    values = keras.Function(model._inputs_struct, tensors)(data)
+    return all(keras.backend.standardize_dtype(v.dtype) == t.dtype for v, t in zip(values, tensors, strict=True))
+
+
 def check(written, plans, folder):
     model, data = written.model, written.data
     try:
@@ -305,6 +312,9 @@ def check(written, plans, folder):
     except Exception:
         COUNTS["Keras itself cannot save and load"] += 1
         can_save = False
+    if not keeps_to_declared_dtypes(model, data):
+        COUNTS["not the dtypes that Keras declares"] += 1
+        hypothesis.reject()
     before = state(model)
     graph = ks.read(model)
     COUNTS["models"] += 1

@@ -360,8 +360,18 @@ def _collapse(reading: Reading, heads: list[frozenset[int]]) -> tuple[Reading, l
     cut_through = {
         group for group, inside in members.items() for head in heads if 0 < sum(n in head for n in inside) < len(inside)
     }
-    again, home = reopen(reading, cut_through)
-    return again, [{n for n in home if home[n] in head} for head in heads]
+    while True:
+        again, home = reopen(reading, cut_through)
+        mapped = [{n for n in home if home[n] in head} for head in heads]
+        torn = {
+            again.graph.names[source]
+            for head in mapped
+            for n in head
+            for source in set(again.graph.computed_predecessors[n]) - head
+        }
+        if not torn:
+            return again, mapped
+        cut_through |= torn  # nested models that hand an input on, to a call of an earlier part than theirs
 
 
 def _tied(reading: Reading, wires: Sequence[Any], builder: Builder) -> dict[str, tuple[int, ...]]:
