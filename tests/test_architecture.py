@@ -15,6 +15,7 @@ ORDER = [
     "structure.graph",
     "structure.text",
     "structure.regions",
+    "structure.closure",
     "structure.cuts",
     "structure.ranking",
     "structure.wiring",

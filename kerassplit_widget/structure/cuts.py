@@ -7,22 +7,19 @@ the fewest bytes cross (a minimum closure cut; of equally good ones the smallest
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
-from typing import Any
-
-import networkx as nx
 
 from kerassplit_widget.errors import CutError, PointError, closest
-from kerassplit_widget.structure.graph import LayerGraph, Tensor
+from kerassplit_widget.structure.closure import closure
+from kerassplit_widget.structure.graph import LayerGraph
 from kerassplit_widget.structure.regions.dominators import empty_frontier
 from kerassplit_widget.structure.text import bytes_text, listed, tensor_text
 
 __all__ = [
     "Cut",
-    "comparable_bytes",
     "cut_at",
     "cut_candidates",
     "cut_of",
@@ -31,9 +28,6 @@ __all__ = [
     "nest",
     "why_not",
 ]
-
-UNKNOWN_DIM = 128
-"""What an unknown dimension (a sequence length, an image side) counts as when crossing bytes are compared."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +46,7 @@ class Cut:
     @cached_property
     def head(self) -> frozenset[int]:
         """Numbers of the calls before the cut, with the raw model inputs that these read."""
-        return _closure(self.graph, [self.graph.number[point] for point in self.points])
+        return closure(self.graph, [self.graph.number[point] for point in self.points])
 
     @cached_property
     def tensors(self) -> tuple[str, ...]:
@@ -68,8 +62,8 @@ class Cut:
     @cached_property
     def masks(self) -> tuple[str, ...]:
         """Names of those crossing tensors whose hidden mask has to come along."""
-        needed = {name for n, call in enumerate(self.graph.calls) if n not in self.head for name in call.masked}
-        return tuple(name for name in self.tensors if name in needed)
+        readers = self.graph.mask_consumers
+        return tuple(name for name in self.tensors if any(n not in self.head for n in readers.get(name, ())))
 
     @cached_property
     def inputs_also_needed(self) -> tuple[str, ...]:
@@ -340,65 +334,3 @@ def _suggest(graph: LayerGraph) -> str:
     if not candidates:
         return "Choose a call between the inputs and the outputs."
     return f"Choose a call between, such as {candidates[len(candidates) // 2].points[0]!r}."
-
-
-def comparable_bytes(tensor: Tensor) -> int:
-    """Count the bytes of a tensor for comparing cuts; unknown dimensions are `UNKNOWN_DIM`, and nothing is free."""
-    known = tuple(UNKNOWN_DIM if dim is None else dim for dim in tensor.shape[1:])
-    size = Tensor(tensor.name, tensor.call, 0, (*tensor.shape[:1], *known), tensor.dtype).nbytes()
-    return max(1, size if size is not None else 1)
-
-
-def _closure(graph: LayerGraph, points: Sequence[int]) -> frozenset[int]:
-    """Find the smallest head of fewest crossing bytes that has the points and not their other descendants."""
-    head = {*points, *graph.reachable(points, backwards=True)}
-    tail = graph.reachable(points) - head
-    free = [n for n in range(len(graph)) if n not in head and n not in tail]
-    computed = [n for n in free if not graph.calls[n].is_input]
-    if computed:
-        moved = _minimum_cut(graph, head, tail, computed)
-        head |= moved.union(*(graph.predecessors[n] for n in moved))  # also the raw inputs they read
-    return frozenset(head)
-
-
-def _minimum_cut(graph: LayerGraph, head: set[int], tail: set[int], free: Sequence[int]) -> set[int]:
-    """Choose which free calls go to the head, as a minimum cut of a flow network.
-
-    Each tensor is a vertex of its own, so that it is paid once however many calls read it; an edge of unlimited
-    capacity from a reader back to the maker keeps edges from running from tail to head.
-
-    References
-    ----------
-    J.-C. Picard, "Maximal closure of a graph and applications to combinatorial problems", Manag. Sci. 22, 1976.
-    """
-    source, sink = "head", "tail"
-    network: nx.DiGraph = nx.DiGraph()
-    network.add_nodes_from((source, sink))
-
-    def side(number: int) -> int | str:
-        return source if number in head else sink if number in tail else number
-
-    makers = {n for number in free for n in graph.computed_predecessors[number]} | set(free)
-    for maker in makers:
-        for tensor in graph.calls[maker].outputs:
-            readers = {side(reader) for reader in graph.consumers[tensor.name]} - {source}
-            if not readers:
-                continue
-            if maker in head and sink in readers:
-                continue  # crosses wherever the free calls go
-            made = ("tensor", tensor.name)
-            network.add_edge(side(maker), made, capacity=comparable_bytes(tensor))
-            for reader in readers:
-                network.add_edge(made, reader)
-                if reader != sink and maker not in head:
-                    network.add_edge(reader, side(maker))
-    residual = nx.algorithms.flow.boykov_kolmogorov(network, source, sink)
-    # What the source still reaches is the smallest of the minimum cuts; networkx's partition is the largest.
-    reached: set[Any] = {source}
-    stack: list[Any] = [source]
-    while stack:
-        for other, edge in residual[stack.pop()].items():
-            if other not in reached and edge["flow"] < edge["capacity"]:
-                reached.add(other)
-                stack.append(other)
-    return reached.intersection(free)

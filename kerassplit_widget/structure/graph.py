@@ -220,6 +220,15 @@ class LayerGraph:
         return {name: tuple(numbers) for name, numbers in readers.items()}
 
     @cached_property
+    def mask_consumers(self) -> dict[str, tuple[int, ...]]:
+        """From a tensor whose hidden mask matters to the numbers of the calls it matters to, ascending."""
+        readers: dict[str, list[int]] = {}
+        for i, call in enumerate(self.calls):
+            for name in call.masked:
+                readers.setdefault(name, []).append(i)
+        return {name: tuple(numbers) for name, numbers in readers.items()}
+
+    @cached_property
     def predecessors(self) -> tuple[tuple[int, ...], ...]:
         """For each call the numbers of the calls whose tensors it reads, each once, ascending."""
         return tuple(

@@ -19,7 +19,8 @@ from itertools import combinations
 import networkx as nx
 
 from kerassplit_widget.errors import CutError
-from kerassplit_widget.structure.cuts import Cut, comparable_bytes, cut_of
+from kerassplit_widget.structure.closure import comparable_bytes
+from kerassplit_widget.structure.cuts import Cut, cut_of
 from kerassplit_widget.structure.graph import LayerGraph
 
 __all__ = ["cheapest_cuts"]

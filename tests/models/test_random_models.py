@@ -165,8 +165,10 @@ def assert_cut_is_right(graph, cut):
 
 
 def _cost(graph, head):
-    sizes = [graph.tensors[name].nbytes() for name in crossing(graph, head)]
-    return sum(1 if size is None else max(1, size) for size in sizes)
+    sizes = [max(1, graph.tensors[name].nbytes() or 1) for name in crossing(graph, head)]
+    behind = [call for n, call in enumerate(graph.calls) if n not in head]
+    masks = [name for name in crossing(graph, head) if any(name in call.masked for call in behind)]
+    return sum(sizes) + sum(graph.tensors[name].mask_nbytes() for name in masks)
 
 
 def _costs(graph, base, free):

@@ -207,6 +207,21 @@ def unknown_dims():
     return keras.Model(image, layers.GlobalMaxPooling2D(name="pool")(y), name="unknown_dims")
 
 
+def sparse():
+    """A sparse input, and sparse tensors made inside, that cross cuts."""
+    x = keras.Input((6,), sparse=True, name="x")
+    words = keras.Input((3,), dtype="int32", name="words")
+    bag = layers.CategoryEncoding(20, output_mode="multi_hot", sparse=True, name="bag")(words)
+    y = layers.Dense(4, name="a")(ops.multiply(x, 2.0))
+    return keras.Model([x, words], layers.Dense(2, name="out")(layers.Add(name="add")([y, layers.Dense(4)(bag)])))
+
+
+def ragged():
+    x = keras.Input((None,), ragged=True, dtype="int32", name="x")
+    y = layers.Embedding(20, 4, name="embed")(x)
+    return keras.Model(x, layers.Dense(2, name="out")(layers.Dense(3, name="a")(y)), name="ragged")
+
+
 class Scale(keras.layers.Layer):
     """A layer of somebody who never wrote get_config."""
 
@@ -260,6 +275,9 @@ ALL = [
     fixed_batch,
     hostile_names,
 ]
+
+if keras.backend.backend() == "tensorflow":  # the one with both
+    ALL += [sparse, ragged]
 
 if NEWER_THAN_3_13:  # before, Keras refused an input that no output is computed from
     ALL.append(unused_input)

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from kerassplit_widget.errors import CutError, PointError
 from kerassplit_widget.structure.cuts import cut_at, cut_candidates, nest, why_not
+from kerassplit_widget.structure.graph import Call, LayerGraph, Tensor
 
 from .graphs import graph_of, random_graphs
 
@@ -210,3 +211,28 @@ def test_unknown_sizes_stay_unknown():
     graph = graph_of([("in", "a"), ("a", "b"), ("b", "c"), ("a", "c")], sizes={"a": None})
     assert cut_at(graph, "b").nbytes() is None
     assert "size unknown" in cut_at(graph, "b").describe()
+
+
+def test_a_mask_that_would_have_to_come_along_is_weighed():
+    """The free call `b` halves the tensor, yet what reads it needs the mask of `b` as well."""
+
+    def call(name, inputs, size, mask=None, masked=()):
+        return Call(name, "Dense", name, inputs, (Tensor(name, name, 0, (None, size), "float32", mask),), masked=masked)
+
+    def graph(length):
+        return LayerGraph(
+            "m",
+            (
+                Call("x", "InputLayer", "x", (), (Tensor("x", "x", 0, (None, 4), "float32"),), is_input=True),
+                call("a", ("x",), 4),
+                call("p", ("a",), 1),
+                call("b", ("a",), 2, (None, length)),
+                call("out", ("b", "p"), 1, masked=("b",)),
+            ),
+            ("x",),
+            ("out",),
+        )
+
+    assert cut_at(graph(7), "p").tensors == ("p", "b")  # 4 + 8 + 7 bytes, and not 4 + 16
+    assert cut_at(graph(9), "p").tensors == ("a", "p")
+    assert cut_at(graph(7), "p").masks == ("b",) and cut_at(graph(7), "p").nbytes() == 19

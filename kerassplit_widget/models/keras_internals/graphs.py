@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeAlias
 
 import keras
+from keras.src.backend import SUPPORTS_SPARSE_TENSORS
 from keras.src.backend.common import global_state
 from keras.src.models.functional import Functional
 from keras.src.ops.node import KerasHistory, Node
@@ -161,7 +162,7 @@ def input_like(
     return keras.Input(
         batch_shape=tensor.shape if shape is None else shape,
         dtype=tensor.dtype,
-        sparse=tensor.sparse or None,
+        sparse=(tensor.sparse and SUPPORTS_SPARSE_TENSORS) or None,  # some ops call what is dense sparse
         ragged=getattr(tensor, "ragged", False) or None,
         name=name,
         optional=optional,

@@ -1,0 +1,306 @@
+"""Measuring how long the segments of a model take."""
+
+from __future__ import annotations
+
+import html
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+
+from kerassplit_widget.errors import ModelError, PointError, SplitError, closest
+from kerassplit_widget.models import keras_internals as internals
+from kerassplit_widget.models.counting import count_reading
+from kerassplit_widget.models.keras_internals import counting as details
+from kerassplit_widget.models.reading import read_steps
+from kerassplit_widget.models.splitting import Split, split
+from kerassplit_widget.models.twins import Twins
+from kerassplit_widget.models.verifying import Progress, random_inputs
+from kerassplit_widget.structure.cuts import Cut, cut_at, cut_candidates
+
+__all__ = ["Measurement", "Segment", "measure"]
+
+SEGMENTS = 12
+"""How many segments are measured at most when no cuts are given. Very short ones would measure the overhead."""
+
+FUSED = frozenset(("Activation", "BatchNormalization", "LeakyReLU", "PReLU", "ReLU", "Softmax"))
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """The measured time of a segment: the calls between two consecutive cuts.
+
+    Attributes
+    ----------
+    name : str
+        Its first and its last call.
+    calls : tuple of str
+        Names of the calls in it.
+    ms, ms_low, ms_high : float
+        Median and quartiles of the repetitions, in milliseconds.
+    """
+
+    name: str
+    calls: tuple[str, ...]
+    ms: float
+    ms_low: float
+    ms_high: float
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """Measured times of the segments of a model, and of the whole in the same run.
+
+    Attributes
+    ----------
+    model : str
+        The model's name.
+    rows : tuple of Segment
+        In the order of computation.
+    whole : Segment
+        The model as one.
+    batch_size, repeats : int
+        Examples at a time; repetitions that were counted.
+    cuts : tuple of tuple of str
+        The points of the cuts between the segments.
+    """
+
+    model: str
+    rows: tuple[Segment, ...]
+    whole: Segment
+    batch_size: int
+    repeats: int
+    cuts: tuple[tuple[str, ...], ...]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __iter__(self) -> Iterator[Segment]:
+        return iter(self.rows)
+
+    def __getitem__(self, name: str) -> Segment:
+        for row in self.rows:
+            if row.name == name:
+                return row
+        raise PointError(f"No segment is named {name!r}. {closest(name, (row.name for row in self.rows))}")
+
+    @property
+    def whole_ms(self) -> float:
+        """Median time of the whole model, in milliseconds."""
+        return self.whole.ms
+
+    @property
+    def sum_ms(self) -> float:
+        """Sum of the medians of the segments, in milliseconds. Read it together with `ratio`."""
+        return sum(row.ms for row in self.rows)
+
+    @property
+    def ratio(self) -> float:
+        """The sum of the segments, as a multiple of the whole: how far they can be added up."""
+        return self.sum_ms / self.whole.ms
+
+    def to_dict(self) -> dict[str, list[Any]]:
+        """Return the columns, for ``pandas.DataFrame(measurement.to_dict())``; the last row is the whole."""
+        rows = [*self.rows, self.whole]
+        return {column: [getattr(row, column) for row in rows] for column in ("name", "calls", "ms", "ms_low", "ms_high")}
+
+    def sentence(self) -> str:
+        """Say in one sentence what was measured, and how far the segments add up to the whole."""
+        batch = "" if self.batch_size == 1 else f", batch of {self.batch_size}"
+        return (
+            f"{self.model}: {self.whole.ms:.3g} ms{batch}; its {len(self)} segments add up to {self.sum_ms:.3g} ms, "
+            f"{self.ratio:.2f} of the whole (median of {self.repeats}, quartiles beside it)"
+        )
+
+    def _shown(self) -> list[tuple[str, ...]]:
+        return [
+            (row.name, str(len(row.calls)), f"{row.ms:.3f}", f"{row.ms_low:.3f} to {row.ms_high:.3f}")
+            for row in (*self.rows, self.whole)
+        ]
+
+    def __repr__(self) -> str:
+        lines = [HEADERS, *self._shown()]
+        widths = [max(len(line[i]) for line in lines) for i in range(len(HEADERS))]
+        text = [
+            "  ".join(
+                cell.ljust(width) if i == 0 else cell.rjust(width)
+                for i, (cell, width) in enumerate(zip(line, widths, strict=True))
+            )
+            for line in lines
+        ]
+        return "\n".join([self.sentence(), *text])
+
+    def _repr_html_(self) -> str:
+        def line(cells: Sequence[str], tag: str) -> str:
+            return "<tr>" + "".join(f"<{tag}>{html.escape(cell)}</{tag}>" for cell in cells) + "</tr>"
+
+        *segments, whole = self._shown()
+        body = "".join(line(cells, "td") for cells in segments)
+        return (
+            f"<p>{html.escape(self.sentence())}</p><table><thead>{line(HEADERS, 'th')}</thead><tbody>{body}</tbody>"
+            f"<tfoot>{line(whole, 'th')}</tfoot></table>"
+        )
+
+
+HEADERS = ("segment", "calls", "ms", "quartiles")
+
+
+def measure(
+    model: Any,
+    x: Any = None,
+    cuts: Any = None,
+    *,
+    repeats: int = 15,
+    warmup: int = 3,
+    batch_size: int = 1,
+    progress: Progress | None = None,
+) -> Measurement:
+    """Measure the segments of a model, and the whole beside them.
+
+    Parameters
+    ----------
+    model : keras.Model or Split
+        A split is measured part by part.
+    x : tensor or structure of tensors, optional
+        Inputs, as the model takes them. By default random ones.
+    cuts : list, optional
+        As for `split`. By default single-tensor cuts, for at most 12 segments of about equal work.
+    repeats : int
+        Repetitions that count.
+    warmup : int
+        Repetitions before these, which compile and fill caches.
+    batch_size : int
+        Examples at a time, of random inputs.
+    progress : callable, optional
+        Called as ``progress(done, total, what)`` after each round.
+
+    Returns
+    -------
+    Measurement
+        Rows with ``.name``, ``.calls``, ``.ms``, ``.ms_low``, ``.ms_high``; ``.whole_ms`` and ``.ratio``.
+
+    Raises
+    ------
+    ModelError
+        If the model cannot be read, or does not run on the inputs.
+    PointError, CutError
+        If a cut is not possible.
+
+    Notes
+    -----
+    Every segment is run in graph mode, on what the segment before it makes. In each round all segments and the whole
+    run once, in random order, so that a slow moment of the machine hits none of them alone. What a compiler fuses
+    across a cut is not fused here, and each segment pays for being called: the sum of the segments is not the time of
+    the model. `Measurement.ratio` says how far off it is.
+
+    Examples
+    --------
+    >>> import keras
+    >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, name="a"), keras.layers.Dense(2, name="b")])
+    >>> measured = measure(model, cuts=["a"], repeats=2, warmup=1)
+    >>> [row.name for row in measured], measured.whole_ms > 0
+    (['a', 'b'], True)
+    """
+    for name, count, least in (("repeats", repeats, 1), ("warmup", warmup, 0), ("batch_size", batch_size, 1)):
+        if not isinstance(count, int) or count < least:
+            raise SplitError(f"{name}= is a whole number of at least {least}; found {count!r}.")
+    if isinstance(model, Split) and cuts is not None:
+        raise SplitError("A split has its cuts already: give the model itself to measure it at other cuts=.")
+    parts = model if isinstance(model, Split) else split(model, _default_cuts(model) if cuts is None else cuts)
+    if x is None:
+        x = _batch(parts, batch_size)
+    elif batch_size == 1:
+        batch_size = int(keras.tree.flatten(x)[0].shape[0])
+    runs = _runs(parts, x)
+    times: dict[int, list[float]] = {i: [] for i in range(len(runs))}
+    order, generator = list(runs), np.random.default_rng(0)
+    for done in range(warmup + repeats):
+        for i in generator.permutation(len(order)):
+            _, function, given = order[i]
+            start = time.perf_counter()
+            function(given)
+            times[int(i)].append((time.perf_counter() - start) * 1e3)
+        if progress is not None:
+            what = "warming up" if done < warmup else "measuring"
+            progress(done + 1, warmup + repeats, what)
+    segments = [_segment(calls, times[i][warmup:]) for i, (calls, _, _) in enumerate(runs)]
+    *rows, whole = segments
+    whole = Segment("whole", whole.calls, whole.ms, whole.ms_low, whole.ms_high)
+    return Measurement(parts.manifest.model, tuple(rows), whole, batch_size, repeats, parts.cuts)
+
+
+Run = tuple[tuple[str, ...], Callable[[Any], Any], Any]
+
+
+def _runs(parts: Split, x: Any) -> list[Run]:
+    """List what is run: of every segment and of the whole, the calls in it, a compiled function, and its inputs."""
+    manifest = parts.manifest
+    known = {name: internals.as_tensor(value) for name, value in manifest.match_inputs(x).items()}
+    whole = parts.join() if parts.reading is None else Twins().rebuild(parts.reading.function)
+    runs: list[Run] = []
+    for i, (part, wire) in enumerate(zip(parts.parts, manifest.wires, strict=True)):
+        given = manifest.pack_inputs(i, known)
+        try:
+            results = keras.tree.flatten(part(given, training=False))
+        except Exception as error:
+            first = (str(error).strip() or type(error).__name__).splitlines()[0]
+            raise ModelError(f"The model {manifest.model!r} does not run on these inputs: {first}") from error
+        known.update(zip(wire.returns, map(internals.as_tensor, results), strict=True))
+        runs.append((_calls(parts, i, part), details.compiled(_own(part)), given))
+    every = tuple(name for calls, _, _ in runs for name in calls)
+    inputs = keras.tree.map_structure(internals.as_tensor, x)
+    return [*runs, (every, details.compiled(whole), inputs)]
+
+
+def _own(part: keras.Model) -> keras.Model:
+    """Return a twin of a part, lest what is compiled stays on the user's."""
+    function = internals.function_of(part)
+    return part if function is None else Twins().rebuild(function)
+
+
+def _calls(parts: Split, i: int, part: keras.Model) -> tuple[str, ...]:
+    if parts.reading is None:
+        return tuple(layer.name for layer in part.layers if not isinstance(layer, keras.layers.InputLayer))
+    names = parts.reading.graph.names
+    return tuple(names[n] for n in parts.manifest.wires[i].calls)
+
+
+def _segment(calls: tuple[str, ...], times: Sequence[float]) -> Segment:
+    low, middle, high = (float(value) for value in np.percentile(times, (25, 50, 75)))
+    name = "" if not calls else calls[0] if len(calls) == 1 else f"{calls[0]} … {calls[-1]}"
+    return Segment(name, calls, middle, low, high)
+
+
+def _batch(parts: Split, batch_size: int) -> Any:
+    """Make random inputs, repeated to a batch where the batch is not fixed."""
+    if parts.reading is None:
+        raise ModelError("This split was loaded from a folder and has no model beside its parts: give inputs, x=.")
+    one = random_inputs(parts)
+    tensors = parts.reading.function.inputs
+
+    def repeated(value: Any, tensor: keras.KerasTensor) -> Any:
+        return keras.ops.repeat(value, batch_size, axis=0) if tensor.shape[0] is None else value
+
+    flat = [repeated(value, tensor) for value, tensor in zip(keras.tree.flatten(one), tensors, strict=True)]
+    return keras.tree.pack_sequence_as(one, flat)
+
+
+def _default_cuts(model: Any) -> list[Cut]:
+    """Choose single-tensor cuts so that segments have about equal work; where there is none, one in the middle."""
+    reading = read_steps(model)
+    graph = reading.graph
+    found = cut_candidates(graph)
+    if not found:
+        computed = [call.name for call in graph if not call.is_input]
+        return [cut_at(graph, computed[max(0, len(computed) // 2 - 1)])]
+    # Compilers fuse these with what comes before, so that a cut there would cost time.
+    calls, successors = graph.calls, graph.successors
+    whole = [cut for cut in found if any(calls[n].kind not in FUSED for n in successors[graph.number[cut.points[0]]])]
+    found = whole or found
+    work = np.array([row.flops or 0 for row in count_reading(reading)], dtype=float) + 1.0
+    heads = np.array([work[list(cut.head)].sum() for cut in found])
+    wanted = work.sum() * np.arange(1, SEGMENTS) / SEGMENTS
+    return [found[i] for i in sorted({int(np.abs(heads - each).argmin()) for each in wanted})]
