@@ -12,33 +12,49 @@ if TYPE_CHECKING:
     from kerassplit_widget.display.figures import plot as plot
     from kerassplit_widget.display.widget import SplitWidget as SplitWidget
     from kerassplit_widget.errors import SplitError as SplitError
+    from kerassplit_widget.models.counting import costs as costs
     from kerassplit_widget.models.cutting import cheapest_cuts as cheapest_cuts
     from kerassplit_widget.models.cutting import cut_at as cut_at
     from kerassplit_widget.models.cutting import cut_candidates as cut_candidates
     from kerassplit_widget.models.cutting import why_not as why_not
+    from kerassplit_widget.models.measuring import Measurement as Measurement
+    from kerassplit_widget.models.measuring import measure as measure
+    from kerassplit_widget.models.planning import Plan as Plan
+    from kerassplit_widget.models.planning import plan as plan
     from kerassplit_widget.models.reading import read as read
     from kerassplit_widget.models.splitting import Split as Split
     from kerassplit_widget.models.splitting import extract as extract
     from kerassplit_widget.models.splitting import flatten as flatten
     from kerassplit_widget.models.splitting import split as split
     from kerassplit_widget.models.verifying import Verification as Verification
+    from kerassplit_widget.structure.costs import CostTable as CostTable
     from kerassplit_widget.structure.cuts import Cut as Cut
     from kerassplit_widget.structure.graph import LayerGraph as LayerGraph
+    from kerassplit_widget.structure.planning import GraphPlan as GraphPlan
+    from kerassplit_widget.structure.planning import plan_graph as plan_graph
 
 __version__ = "0.1.0.dev0"
 
 _HOME = {
+    "CostTable": "structure.costs",
     "Cut": "structure.cuts",
+    "GraphPlan": "structure.planning",
     "LayerGraph": "structure.graph",
+    "Measurement": "models.measuring",
+    "Plan": "models.planning",
     "Split": "models.splitting",
     "SplitError": "errors",
     "SplitWidget": "display.widget",
     "Verification": "models.verifying",
     "cheapest_cuts": "models.cutting",
+    "costs": "models.counting",
     "cut_at": "models.cutting",
     "extract": "models.splitting",
     "flatten": "models.splitting",
     "cut_candidates": "models.cutting",
+    "measure": "models.measuring",
+    "plan": "models.planning",
+    "plan_graph": "structure.planning",
     "plot": "display.figures",
     "read": "models.reading",
     "split": "models.splitting",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-__all__ = ["CutError", "ModelError", "NamingError", "PointError", "SplitError", "closest"]
+__all__ = ["CutError", "ModelError", "NamingError", "PlanError", "PointError", "SplitError", "closest"]
 
 
 class SplitError(ValueError):
@@ -30,6 +30,10 @@ class CutError(SplitError):
 
 class NamingError(SplitError):
     """A variable name that Python does not accept, or that is in use."""
+
+
+class PlanError(SplitError):
+    """What the planner was asked for is no problem it can solve, or has no solution."""
 
 
 def closest(name: str, names: Iterable[str], most: int = 3) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from kerassplit_widget.errors import ModelError, PointError, SplitError, closest
+from kerassplit_widget.errors import CutError, ModelError, PointError, SplitError, closest
 from kerassplit_widget.models import keras_internals as internals
 from kerassplit_widget.models.counting import count_reading
 from kerassplit_widget.models.keras_internals import counting as details
@@ -105,7 +105,9 @@ class Measurement:
     def to_dict(self) -> dict[str, list[Any]]:
         """Return the columns, for ``pandas.DataFrame(measurement.to_dict())``; the last row is the whole."""
         rows = [*self.rows, self.whole]
-        return {column: [getattr(row, column) for row in rows] for column in ("name", "calls", "ms", "ms_low", "ms_high")}
+        return {
+            column: [getattr(row, column) for row in rows] for column in ("name", "calls", "ms", "ms_low", "ms_high")
+        }
 
     def sentence(self) -> str:
         """Say in one sentence what was measured, and how far the segments add up to the whole."""
@@ -187,7 +189,7 @@ def measure(
     ModelError
         If the model cannot be read, or does not run on the inputs.
     PointError, CutError
-        If a cut is not possible.
+        If a cut is not possible, or none is given and the model has no place for one.
 
     Notes
     -----
@@ -294,8 +296,10 @@ def _default_cuts(model: Any) -> list[Cut]:
     graph = reading.graph
     found = cut_candidates(graph)
     if not found:
-        computed = [call.name for call in graph if not call.is_input]
-        return [cut_at(graph, computed[max(0, len(computed) // 2 - 1)])]
+        inner = [call.name for call in graph if not call.is_input and graph.consumers[call.outputs[0].name]]
+        if not inner:
+            raise CutError(f"No cut leaves two parts of {graph.name!r}, so that there are no segments to compare.")
+        return [cut_at(graph, inner[len(inner) // 2])]
     # Compilers fuse these with what comes before, so that a cut there would cost time.
     calls, successors = graph.calls, graph.successors
     whole = [cut for cut in found if any(calls[n].kind not in FUSED for n in successors[graph.number[cut.points[0]]])]

@@ -44,6 +44,8 @@ class Reading:
         From the id of a symbolic tensor of the outermost graph to its name.
     input_shapes : Shapes or None
         What unknown dimensions of the inputs were fixed to.
+    closed : frozenset of str
+        Calls that are groups and were not asked to be opened: one may try.
     """
 
     model: keras.Model
@@ -52,6 +54,7 @@ class Reading:
     steps: tuple[Step, ...]
     names: Mapping[int, str]
     input_shapes: Shapes | None = None
+    closed: frozenset[str] = frozenset()
 
     @cached_property
     def symbolic(self) -> dict[str, keras.KerasTensor]:
@@ -175,7 +178,8 @@ def read_steps(model: Any, *, expand: Expand = "nested", input_shapes: Shapes | 
         collapsed=walker.collapsed,
         groups=walker.group_outputs,
     )
-    return Reading(model, function, graph, tuple(steps), names, input_shapes)
+    closed = frozenset(walker.groups) - walker.expanded - walker.collapsed.keys()
+    return Reading(model, function, graph, tuple(steps), names, input_shapes, closed)
 
 
 def _with_shapes(function: internals.Functional, given: Shapes) -> internals.Functional:

@@ -118,7 +118,7 @@ class Walker:
             self.params[id(operation)] = internals.count_params(operation)
         masks = self._masks_of(frame, node)
         outputs = tuple(
-            Tensor(tensor_name(name, i), name, i, tuple(tensor.shape), tensor.dtype, mask)
+            Tensor(tensor_name(name, i), name, i, internals.shape_of(node, i), tensor.dtype, mask)
             for i, (tensor, mask) in enumerate(zip(node.outputs, masks, strict=True))
         )
         self.masks.update((tensor.name, tensor.mask) for tensor in outputs if tensor.mask is not None)

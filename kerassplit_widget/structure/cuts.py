@@ -25,6 +25,7 @@ __all__ = [
     "cut_of",
     "find_call",
     "find_tensor",
+    "nearest_candidates",
     "nest",
     "why_not",
 ]
@@ -309,24 +310,32 @@ def why_not(graph: LayerGraph, point: str, batch_size: int = 1) -> str:
         return str(error)
     if cut.is_candidate:
         return f"{cut.describe(batch_size)} It is a candidate: nothing else has to come along."
-    before, after = _nearest(graph, name)
+    before, after = nearest_candidates(graph, name)
     where = [f"{cut_.points[0]} {side}" for cut_, side in ((before, "before"), (after, "after")) if cut_]
     near = f" Nearest single-tensor cuts: {listed(where)}." if where else " The model has no single-tensor cut."
     return cut.describe(batch_size) + near
 
 
-def _nearest(graph: LayerGraph, name: str) -> tuple[Cut | None, Cut | None]:
-    """Find the last candidate among the ancestors of a call and the first among its descendants."""
-    number = graph.number[name]
+def nearest_candidates(graph: LayerGraph, name: str) -> tuple[Cut | None, Cut | None]:
+    """Find the last candidate among the ancestors of a call and the first among its descendants.
+
+    Parameters
+    ----------
+    graph : LayerGraph
+    name : str
+        Of a call.
+
+    Returns
+    -------
+    tuple of (Cut or None)
+        None where there is none on that side.
+    """
+    number = graph.number[find_call(graph, name)]
     above, below = graph.reachable([number], backwards=True), graph.reachable([number])
-    before = after = None
-    for cut in cut_candidates(graph):
-        place = graph.number[cut.points[0]]
-        if place in above:
-            before = cut
-        elif place in below and after is None:
-            after = cut
-    return before, after
+    places = {graph.number[cut.points[0]]: cut for cut in cut_candidates(graph)}
+    before = max((place for place in places if place in above), default=None)
+    after = min((place for place in places if place in below), default=None)
+    return (places[before] if before is not None else None), (places[after] if after is not None else None)
 
 
 def _suggest(graph: LayerGraph) -> str:

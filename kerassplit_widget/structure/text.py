@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from kerassplit_widget.structure.graph import Tensor
 
-__all__ = ["bytes_text", "count_text", "listed", "shape_text", "tensor_text"]
+__all__ = ["bytes_text", "count_text", "listed", "seconds_text", "shape_text", "tensor_text"]
 
 
 def bytes_text(nbytes: int | None) -> str:
@@ -29,6 +29,21 @@ def count_text(count: int) -> str:
     ('25.6 M', '999')
     """
     return _scaled(count, 1000, ("", "k", "M", "G", "T")).rstrip()
+
+
+def seconds_text(seconds: float) -> str:
+    """Write a time, e.g. ``"12.3 ms"``.
+
+    Examples
+    --------
+    >>> seconds_text(0.01234), seconds_text(2.5), seconds_text(0.0), seconds_text(1e-12)
+    ('12.3 ms', '2.50 s', '0 s', '1.00e-12 s')
+    """
+    for unit, size in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6), ("ns", 1e-9)):
+        if seconds >= 0.9995 * size:
+            value = seconds / size
+            return f"{value:.0f} {unit}" if value >= 99.95 else f"{value:.{1 if value >= 9.995 else 2}f} {unit}"
+    return f"{seconds:.2e} s" if seconds else "0 s"
 
 
 def _scaled(value: float, step: int, units: tuple[str, ...]) -> str:

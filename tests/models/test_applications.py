@@ -73,6 +73,9 @@ def test_candidate_and_half_depth_cuts_are_exact(name, tmp_path):
         assert weights == {id(weight) for weight in model.weights}
     assert len(ks.split(model, [middle])[0].outputs) == 1
 
+    table = ks.costs(model)
+    assert table.total_params == model.count_params() and not table.unknown
+
     layout = lay_out(graph.successors)
     drawing = quality(layout)
     assert drawing.overlaps == 0

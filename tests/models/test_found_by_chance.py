@@ -142,3 +142,36 @@ def test_verify_names_an_output_whose_dtype_is_not_what_keras_declares():
     row = next(check for check in proof.checks if check.name == "output structure")
     assert not proof.ok and not row.ok
     assert row.detail.startswith("wrong is float16 of shape (1, 4), the model's float32 of shape (1, 4); parts hand")
+
+
+def test_a_piece_of_a_shared_model_is_tied_to_the_whole_also_after_loading(tmp_path):
+    shared = keras.Sequential([keras.Input((4,)), D(4, name="a"), D(4, name="b")], name="shared")
+    x = keras.Input((4,), name="x")
+    model = keras.Model(x, D(2, name="out")(shared(shared(x))))
+    split = prove(model, ["shared/a"])
+    assert split.tied == {"shared_a": (0, 1)}
+    split.save(tmp_path / "s")
+    loaded = ks.Split.load(tmp_path / "s")
+    assert loaded.tied == split.tied
+    assert len(loaded.join().weights) == len(model.weights) == 6
+    loaded[0].get_layer("shared_a").kernel.assign(np.zeros((4, 4)))
+    model.get_layer("shared").get_layer("a").kernel.assign(np.zeros((4, 4)))
+    data = np.ones((1, 4), "float32")
+    assert np.array_equal(loaded(data), model(data))
+
+
+def test_one_input_that_is_two_outputs():
+    x, y = keras.Input((4,), name="x"), keras.Input((2,), name="y")
+    model = keras.Model([x, y], {"first": y, "second": y, "out": D(2, name="b")(D(3, name="a")(x))})
+    joined = prove(model, ["a"]).join()
+    data = [np.ones((1, 4), "float32"), np.ones((1, 2), "float32")]
+    assert [np.array_equal(a, b) for a, b in zip(arrays(joined(data)), arrays(model(data)), strict=True)] == [True] * 3
+
+
+def test_scores_of_attention_between_sequences_of_other_lengths_cross_a_cut():
+    x, y = keras.Input((6, 4), name="x"), keras.Input((3, 4), name="y")
+    z, scores = layers.MultiHeadAttention(2, 3, name="mha")(x, y, return_attention_scores=True)
+    model = keras.Model([x, y], [D(2, name="out")(D(3, name="a")(z)), scores])
+    assert ks.read(model).tensors["mha:1"].shape == (None, 2, 6, 3)
+    prove(model, ["mha"])
+    prove(model, ["a"])

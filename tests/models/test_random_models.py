@@ -297,7 +297,8 @@ def saved(model, folder, name="m"):
 def keeps_to_declared_dtypes(model, data):
     """Whether every tensor has the dtype that Keras declares; some layers of other precision do not keep to it."""
     tensors = [t for node in itertools.chain(*model._nodes_by_depth.values()) for t in node.outputs]
-    values = keras.Function(model._inputs_struct, tensors)(data)
+    fed = keras.tree.map_structure(keras.ops.convert_to_tensor, data)
+    values = keras.Function(model._inputs_struct, tensors)(fed)
     return all(keras.backend.standardize_dtype(v.dtype) == t.dtype for v, t in zip(values, tensors, strict=True))
 
 

@@ -42,6 +42,8 @@ __all__ = [
     "passed_on",
     "place_of",
     "refill",
+    "shape_of",
+    "shape_of_tensor",
     "takes_training",
     "with_keyword",
     "write_node",
@@ -184,6 +186,27 @@ def model_of(inputs: Any, outputs: Any, name: str) -> Functional:
         if not maker_of(tensor)._outbound_nodes:
             passed_on(tensor)  # a call that leads to no output is not part of the model
     return keras.Model(inputs, outputs, name=name)
+
+
+def shape_of(node: Node, index: int) -> tuple[int | None, ...]:
+    """Return the shape of an output of a call, with batch.
+
+    It is what Keras declares, but for the scores of `MultiHeadAttention`: Keras declares as many keys as queries, also
+    where query and value differ in length, and a part that takes the scores would refuse them.
+    """
+    shape = tuple(node.outputs[index].shape)
+    if index == 1 and isinstance(node.operation, keras.layers.MultiHeadAttention) and len(shape) == 4:
+        value = node.arguments.kwargs.get("value", (*node.arguments.args, None, None)[1])
+        if isinstance(value, keras.KerasTensor) and len(value.shape) == 3:
+            return (*shape[:3], value.shape[1])
+    return shape
+
+
+def shape_of_tensor(tensor: keras.KerasTensor) -> tuple[int | None, ...]:
+    """Return the shape of a tensor of a graph as `shape_of` does."""
+    node = node_of(tensor)
+    assert node is not None  # a tensor of a graph
+    return shape_of(node, tensor._keras_history.tensor_index)
 
 
 def copy_tensor(tensor: keras.KerasTensor) -> keras.KerasTensor:

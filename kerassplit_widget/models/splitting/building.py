@@ -164,7 +164,7 @@ class Builder:
         if tensor not in graph.tensors:  # a mask
             of = graph.tensors[tensor.removesuffix(mask_name(""))]
             return keras.Input(batch_shape=of.mask, dtype="bool", name=name)
-        return internals.input_like(self.reading.symbolic[tensor], name)
+        return internals.input_like(self.reading.symbolic[tensor], name, shape=graph.tensors[tensor].shape)
 
     def _mask(self, mask: str, made: Mapping[str, keras.KerasTensor]) -> keras.KerasTensor:
         of = self.reading.graph.tensors[mask.removesuffix(mask_name(""))]

@@ -48,9 +48,10 @@ def join_parts(parts: Sequence[keras.Model], manifest: Manifest, name: str) -> k
                 results = _repeat(step, local, twins, one)
                 local.update((tensor.name, result) for tensor, result in zip(step.call.outputs, results, strict=True))
         known.update(zip(wire.returns, (local[each] for each in reading.graph.outputs), strict=True))
+    returned = {each: _result(known[each], starts.get(each)) for each in keras.tree.flatten(manifest.outputs)}
     return internals.model_of(
         keras.tree.map_structure(starts.__getitem__, manifest.inputs),
-        keras.tree.map_structure(lambda each: _result(known[each], starts.get(each)), manifest.outputs),
+        keras.tree.map_structure(returned.__getitem__, manifest.outputs),
         name,
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from os import PathLike
 from pathlib import Path
@@ -17,7 +17,7 @@ import kerassplit_widget
 from kerassplit_widget.errors import SplitError
 from kerassplit_widget.models import keras_internals as internals
 from kerassplit_widget.models.masks import AttachMask, TakeMask
-from kerassplit_widget.models.twins import Copies, Twins
+from kerassplit_widget.models.splitting.ties import Place, find_ties, tie
 from kerassplit_widget.structure.graph import LayerGraph, Tensor, mask_name
 from kerassplit_widget.structure.text import shape_text
 from kerassplit_widget.structure.wiring import Wire
@@ -54,11 +54,12 @@ class Spec:
         return keras.Input(batch_shape=self.shape, dtype=self.dtype, name=name)
 
     def fits(self, tensor: keras.KerasTensor) -> bool:
-        """Tell whether a symbolic tensor has this dtype and no other dimensions."""
+        """Tell whether a symbolic tensor of a model has this dtype and no other dimensions."""
+        shape = internals.shape_of_tensor(tensor)
         return (
             tensor.dtype == self.dtype
-            and len(tensor.shape) == len(self.shape)
-            and all(a == b or None in (a, b) for a, b in zip(tensor.shape, self.shape, strict=True))
+            and len(shape) == len(self.shape)
+            and all(a == b or None in (a, b) for a, b in zip(shape, self.shape, strict=True))
         )
 
     def __str__(self) -> str:
@@ -83,8 +84,6 @@ class Manifest:
         Names of the tensors in the places of the model's input and output structure.
     specs : dict of str to Spec
         Of every tensor between parts and every input.
-    tied : dict of str to tuple of int
-        Layers that are called in several parts, and in which.
     weights : str
         ``"share"``: on the variables of the model that was cut; ``"copy"``: on copies.
     options : dict
@@ -98,7 +97,6 @@ class Manifest:
     inputs: Any
     outputs: Any
     specs: Mapping[str, Spec]
-    tied: Mapping[str, tuple[int, ...]]
     weights: str
     options: Mapping[str, Any]
 
@@ -176,7 +174,7 @@ def save_split(folder: str | PathLike[str], manifest: Manifest, parts: Sequence[
                 raise SplitError(f"Part {i} cannot be saved, and nothing was written: {error}") from error
             needs = sorted({type(x).__module__ for x in part.layers if isinstance(x, AttachMask | TakeMask)})
             entries.append({"file": file.name, "sha256": _digest(file), "needs": needs})
-        text = json.dumps(_to_json(manifest, entries), indent=1)
+        text = json.dumps(_to_json(manifest, entries, find_ties(parts)), indent=1)
         (new / FILE).write_text(text + "\n", encoding="utf-8")
         if target.exists():
             target.rename(old)
@@ -202,13 +200,16 @@ def load_split(
             f"({kerassplit_widget.__version__}) reads version {VERSION}. Install the kerassplit-widget that saved it."
         )
     try:
-        manifest, entries = _from_json(data)
+        manifest, entries, ties = _from_json(data)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         what = f"{type(error).__name__}: {error}"
         raise SplitError(f"{source} is damaged: {FILE} is incomplete ({what}). Save the split again.") from None
     parts = [_load_part(source, entry, custom_objects) for entry in entries]
     manifest.check_parts(parts)
-    return manifest, list(_tie(parts, manifest.tied))
+    try:
+        return manifest, list(tie(parts, ties))
+    except (ValueError, IndexError) as error:
+        raise SplitError(f"{source} is damaged: its parts do not hold what is tied ({error}). Save it again.") from None
 
 
 def _load_part(source: Path, entry: Mapping[str, str], custom_objects: Mapping[str, Any] | None) -> keras.Model:
@@ -223,29 +224,12 @@ def _load_part(source: Path, entry: Mapping[str, str], custom_objects: Mapping[s
         raise SplitError(f"{file} cannot be loaded: {error}") from error
 
 
-def _tie(parts: Sequence[keras.Model], tied: Mapping[str, tuple[int, ...]]) -> Iterator[keras.Model]:
-    """Let layers that are in several parts share their variables again."""
-    stands_for: dict[int, keras.Variable] = {}
-    for layer, where in tied.items():
-        first = parts[where[0]].get_layer(layer)
-        for i in where[1:]:
-            again = parts[i].get_layer(layer)
-            stands_for.update((id(b), a) for a, b in zip(first.variables, again.variables, strict=True))
-    for i, part in enumerate(parts):
-        again_here = any(i in where[1:] for where in tied.values())
-        if again_here:
-            function = internals.function_of(part)
-            assert function is not None  # parts are graphs of layers
-            part = Twins(Copies(stands_for, rest=lambda variable: variable)).rebuild(function)
-        yield part
-
-
 def _digest(file: Path) -> str:
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _to_json(manifest: Manifest, parts: list[dict[str, Any]]) -> dict[str, Any]:
+def _to_json(manifest: Manifest, parts: list[dict[str, Any]], ties: list[list[Place]]) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "version": VERSION,
@@ -259,7 +243,7 @@ def _to_json(manifest: Manifest, parts: list[dict[str, Any]]) -> dict[str, Any]:
         "inputs": _pack(manifest.inputs),
         "outputs": _pack(manifest.outputs),
         "tensors": {name: asdict(spec) for name, spec in manifest.specs.items()},
-        "tied": manifest.tied,
+        "ties": ties,
         "parts": [
             {**entry, "takes": wire.takes, "returns": wire.returns, "calls": wire.calls}
             for entry, wire in zip(parts, manifest.wires, strict=True)
@@ -267,7 +251,7 @@ def _to_json(manifest: Manifest, parts: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _from_json(data: Mapping[str, Any]) -> tuple[Manifest, list[dict[str, str]]]:
+def _from_json(data: Mapping[str, Any]) -> tuple[Manifest, list[dict[str, str]], list[list[Place]]]:
     specs = {
         str(name): Spec(tuple(spec["shape"]), str(spec["dtype"]), spec["nbytes"])
         for name, spec in data["tensors"].items()
@@ -288,11 +272,13 @@ def _from_json(data: Mapping[str, Any]) -> tuple[Manifest, list[dict[str, str]]]
         inputs=_unpack(data["inputs"]),
         outputs=_unpack(data["outputs"]),
         specs=specs,
-        tied={str(layer): tuple(map(int, where)) for layer, where in data["tied"].items()},
         weights=str(data["weights"]),
         options=dict(data["options"]),
     )
-    return manifest, files
+    ties = [[Place(int(part), str(layer), int(index)) for part, layer, index in places] for places in data["ties"]]
+    if any(not 0 <= place.part < len(files) for places in ties for place in places) or not all(ties):
+        raise ValueError("a tie names no part")
+    return manifest, files, ties
 
 
 def _pack(structure: Any) -> Any:

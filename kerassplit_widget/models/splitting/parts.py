@@ -8,14 +8,16 @@ from typing import Any, Literal
 
 import keras
 
-from kerassplit_widget.errors import ModelError, SplitError
+from kerassplit_widget.errors import CutError, ModelError, SplitError
 from kerassplit_widget.models import codegen
 from kerassplit_widget.models import keras_internals as internals
 from kerassplit_widget.models.cutting import place_cuts
+from kerassplit_widget.models.planning import Plan
 from kerassplit_widget.models.reading import Expand, Reading, Shapes, read_steps
 from kerassplit_widget.models.splitting.building import Builder, names_of, open_groups, reopen
 from kerassplit_widget.models.splitting.joining import join_parts
 from kerassplit_widget.models.splitting.manifest import Manifest, Spec, load_split, save_split
+from kerassplit_widget.models.splitting.ties import tied_layers
 from kerassplit_widget.models.twins import Copies, Weights
 from kerassplit_widget.models.verifying import Progress, Verification, verify
 from kerassplit_widget.structure.text import count_text, listed
@@ -88,8 +90,8 @@ class Split:
 
     @property
     def tied(self) -> Mapping[str, tuple[int, ...]]:
-        """Layers that are called in several parts, and in which (counting from 0). The parts share their variables."""
-        return self.manifest.tied
+        """Layers whose weights several parts hold, as the first of them names them, and the parts, counted from 0."""
+        return tied_layers(self._parts)
 
     def __len__(self) -> int:
         return len(self._parts)
@@ -258,9 +260,9 @@ def split(
     cuts: Any,
     *,
     weights: Weights = "share",
-    wiring: Literal["relay", "direct"] = "relay",
+    wiring: Literal["relay", "direct"] | None = None,
     prefix: str | None = None,
-    expand: Expand = "nested",
+    expand: Expand | None = None,
     input_shapes: Shapes | None = None,
 ) -> Split:
     """Cut a model into working sub-models. The model itself is not changed.
@@ -269,20 +271,21 @@ def split(
     ----------
     model : keras.Model
         A Functional model or a built Sequential.
-    cuts : list
+    cuts : list or Plan
         Each entry is a point (name of a call, layer, or `KerasTensor`), a tuple of points, or a `Cut`. The order does
-        not matter and equal cuts count once. With k cuts there are k + 1 parts.
+        not matter and equal cuts count once. With k cuts there are k + 1 parts. A `Plan` stands for its cuts and,
+        where they are not given, its wiring and the way it read the model.
     weights : {"share", "copy"}
         Parts on the model's own variables, or on copies.
-    wiring : {"relay", "direct"}
-        With "relay" the parts form a chain, ``part_3(part_2(part_1(x)))``: tensors, raw inputs and early outputs that a
-        later part needs are passed through; the first part takes the model's own input structure and the last
-        returns its output structure. With "direct" each part takes and returns only what it computes with, and
-        calling the `Split` wires them by name.
+    wiring : {"relay", "direct"}, optional
+        With "relay" (the default) the parts form a chain, ``part_3(part_2(part_1(x)))``: tensors, raw inputs and early
+        outputs that a later part needs are passed through; the first part takes the model's own input structure and
+        the last returns its output structure. With "direct" each part takes and returns only what it computes with,
+        and calling the `Split` wires them by name.
     prefix : str, optional
         Put before the names of the parts and their layers, so that two copies fit into one model.
-    expand : str or list of str
-        Which groups may be cut inside, as for `read`. What is not cut through stays whole in its part.
+    expand : str or list of str, optional
+        Which groups may be cut inside, as for `read` ("nested" by default). What is not cut through stays whole.
     input_shapes : tuple, or dict of str to tuple, optional
         Fixes unknown dimensions of the inputs, as for `read`. The parts then take these shapes only: what was traced
         for one length is never used at another.
@@ -311,6 +314,13 @@ def split(
     >>> bool(np.all(part_2(part_1(data)) == model(data)))
     True
     """
+    if isinstance(cuts, Plan):
+        planned, cuts = cuts, cuts.cuts
+        if not cuts:
+            raise CutError(f"The plan has no cut: {planned.sentence()} There is nothing to split.")
+        wiring, expand = wiring or planned.wiring, expand or planned.options.get("expand")
+        input_shapes = planned.options.get("input_shapes") if input_shapes is None else input_shapes
+    wiring, expand = wiring or "relay", expand or "nested"
     for what, value, known in (("weights", weights, ("share", "copy")), ("wiring", wiring, ("relay", "direct"))):
         if value not in known:
             raise SplitError(f"{what}= is {listed(map(repr, known)).replace(' and ', ' or ')}; found {value!r}.")
@@ -343,7 +353,6 @@ def split(
         inputs=inputs,
         outputs=outputs,
         specs=Spec.of_wires(reading.graph, wires),
-        tied=_tied(reading, wires, builder),
         weights=weights,
         options={key: value for key, value in given.items() if value != usual[key]},
     )
@@ -372,14 +381,3 @@ def _collapse(reading: Reading, heads: list[frozenset[int]]) -> tuple[Reading, l
         if not torn:
             return again, mapped
         cut_through |= torn  # nested models that hand an input on, to a call of an earlier part than theirs
-
-
-def _tied(reading: Reading, wires: Sequence[Any], builder: Builder) -> dict[str, tuple[int, ...]]:
-    """Find the layers that are called in several parts."""
-    parts: dict[str, set[int]] = {}
-    for i, wire in enumerate(wires):
-        for n in wire.calls:
-            call = reading.graph.calls[n]
-            if call.params:
-                parts.setdefault(builder.layers.get(call.layer, call.layer), set()).add(i)
-    return {layer: tuple(sorted(where)) for layer, where in parts.items() if len(where) > 1}

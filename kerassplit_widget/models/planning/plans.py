@@ -1,0 +1,154 @@
+"""What a plan is: cuts, what each stage does and holds, and what is proved of it."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Literal
+
+from kerassplit_widget.structure.cuts import Cut
+from kerassplit_widget.structure.text import bytes_text, count_text, listed, seconds_text
+
+__all__ = ["Plan", "Stage"]
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """What one part of a plan does and holds.
+
+    Attributes
+    ----------
+    part : str
+        ``"part_1"`` and so on; of a latency plan ``"device"`` and ``"server"``.
+    calls : int
+        How many are computed in it.
+    params : int
+        Parameters of the layers it calls, each layer once; one that other parts call too counts in each.
+    flops : float or None
+        None where the objective does not need them and they are unknown.
+    compute : float
+        Seconds of computing.
+    received, sent : float
+        Bytes over the wire.
+    load : float
+        Seconds: computing, receiving, sending, and waiting for the link.
+    memory : float
+        Bytes of weights, and of activations if they were asked for.
+    """
+
+    part: str
+    calls: int
+    params: int
+    flops: float | None
+    compute: float
+    received: float
+    sent: float
+    load: float
+    memory: float
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """Cuts chosen by the planner, with the objective's value and what is proved of it.
+
+    Give it to `split` in the place of cuts: ``ks.split(model, plan)``.
+
+    Attributes
+    ----------
+    objective : {"balance", "latency", "memory"}
+    cuts : tuple of Cut
+        Nested, one fewer than parts. A latency plan that leaves everything on one side has none.
+    value : float
+        Of this plan: seconds of the largest stage, seconds of one run, or bytes of the largest stage; with
+        ``parts=None`` the number of parts.
+    bound : float
+        No plan has a smaller value.
+    gap : float
+        ``(value - bound) / value``; 0 when the plan is proved optimal.
+    stages : tuple of Stage
+    status : str
+        ``"optimal"``, or why the search ended before.
+    wiring : {"direct", "relay"}
+        What the loads were counted for, and how `split` wires the parts of this plan.
+    options : dict
+        Keyword arguments with which `split` reads the model as the plan did.
+    """
+
+    model: str
+    objective: str
+    unit: str
+    cuts: tuple[Cut, ...]
+    value: float
+    bound: float
+    gap: float
+    stages: tuple[Stage, ...]
+    status: str
+    wiring: Literal["direct", "relay"]
+    options: dict[str, Any]
+
+    def __len__(self) -> int:
+        return len(self.stages)
+
+    @property
+    def proved(self) -> bool:
+        """Whether no plan is better."""
+        return self.gap == 0
+
+    def to_dict(self) -> dict[str, list[Any]]:
+        """Return the columns of the stages, for ``pandas.DataFrame(plan.to_dict())``."""
+        return {field.name: [asdict(stage)[field.name] for stage in self.stages] for field in fields(Stage)}
+
+    def sentence(self) -> str:
+        """Say in one sentence what was found and what is proved."""
+        what = {
+            "balance": f"the largest takes {self._amount(self.value)}",
+            "latency": f"one run takes {self._amount(self.value)}",
+            "memory": f"the largest holds {self._amount(self.value)}",
+            "fewest": "as few as the cap allows",
+        }[self.objective if self.unit != "parts" else "fewest"]
+        proof = "proved optimal" if self.proved else f"{self.status}, bound {self._amount(self.bound)}"
+        where = "; ".join(listed(cut.points) for cut in self.cuts)
+        place = f"; cut after {where}" if where and len(where) < 120 else ""
+        if self.objective == "latency" and not self.cuts:
+            side = next(stage.part for stage in self.stages if stage.calls)
+            place = f"; everything on the {side}"
+        return f"{len(self.stages)} parts, {what} ({proof}){place}."
+
+    def _amount(self, value: float) -> str:
+        if self.unit == "seconds":
+            return seconds_text(value)
+        return bytes_text(round(value)) if self.unit == "bytes" else f"{value:g}"
+
+    def _shown(self) -> list[tuple[str, ...]]:
+        return [
+            (
+                stage.part,
+                str(stage.calls),
+                count_text(stage.params),
+                "unknown" if stage.flops is None else count_text(round(stage.flops)),
+                seconds_text(stage.compute),
+                bytes_text(round(stage.received)),
+                bytes_text(round(stage.sent)),
+                seconds_text(stage.load),
+                bytes_text(round(stage.memory)),
+            )
+            for stage in self.stages
+        ]
+
+    def __repr__(self) -> str:
+        lines = [HEADERS, *self._shown()]
+        widths = [max(len(line[i]) for line in lines) for i in range(len(HEADERS))]
+        rows = ["  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)) for line in lines]
+        return "\n".join([self.sentence(), *rows])
+
+    def _repr_html_(self) -> str:
+        def line(cells: Sequence[str], tag: str) -> str:
+            return "<tr>" + "".join(f"<{tag}>{html.escape(cell)}</{tag}>" for cell in cells) + "</tr>"
+
+        body = "".join(line(cells, "td") for cells in self._shown())
+        head = line(HEADERS, "th")
+        return f"<p>{html.escape(self.sentence())}</p><table><thead>{head}</thead><tbody>{body}</tbody></table>"
+
+
+HEADERS = ("part", "calls", "parameters", "FLOPs", "computing", "received", "sent", "load", "memory")

@@ -1,0 +1,130 @@
+import keras
+import numpy as np
+import pytest
+
+import kerassplit_widget as ks
+from kerassplit_widget.errors import CutError, ModelError, PointError, SplitError
+from kerassplit_widget.models import keras_internals as internals
+from kerassplit_widget.models.measuring import SEGMENTS, Measurement, Segment, measure
+
+from . import zoo
+
+
+def test_segments_are_the_parts():
+    model = zoo.residual()
+    before = internals.fingerprint(model)
+    seen = []
+    measured = measure(model, cuts=["stem", "add"], repeats=4, warmup=2, progress=lambda *told: seen.append(told))
+    assert internals.fingerprint(model) == before
+    assert [row.name for row in measured] == ["stem", "conv … add", "pool … out"]
+    assert [row.calls for row in measured] == [("stem",), ("conv", "bn", "add"), ("pool", "out")]
+    assert measured.cuts == (("stem",), ("add",))
+    for row in (*measured, measured.whole):
+        assert 0 < row.ms_low <= row.ms <= row.ms_high
+    assert measured.whole_ms == measured.whole.ms
+    assert measured["stem"].ms == measured.rows[0].ms
+    assert seen == [(i, 6, "warming up" if i <= 2 else "measuring") for i in range(1, 7)]
+
+
+def test_what_is_run_computes_what_the_parts_compute(monkeypatch):
+    """Every compiled function is called in every round, on the tensors that the split itself would hand it."""
+    from kerassplit_widget.models import measuring
+
+    calls = []
+
+    def compiled(model):
+        calls.append([])
+        mine = calls[-1]
+
+        def run(inputs):
+            mine.append(keras.ops.convert_to_numpy(keras.tree.flatten(model(inputs, training=False))[-1]))
+
+        return run
+
+    monkeypatch.setattr(measuring.details, "compiled", compiled)
+    model, x = zoo.sequential(), np.linspace(-1, 1, 12, dtype="float32").reshape(2, 6)
+    measured = measure(model, x, cuts=["b"], repeats=3, warmup=1)
+    assert measured.batch_size == 2
+    assert [len(results) for results in calls] == [4, 4, 4]
+    expected = keras.ops.convert_to_numpy(model(x))
+    middle = keras.ops.convert_to_numpy(ks.split(model, ["b"])[0](x))
+    for results, value in zip(calls, (middle, expected, expected), strict=True):
+        assert all(np.array_equal(result, value) for result in results)
+
+
+def test_a_split_is_measured_part_by_part():
+    split = ks.split(zoo.recurrent(), ["encoder"], wiring="direct")
+    measured = measure(split, repeats=2, warmup=1, batch_size=3)
+    assert [row.calls for row in measured] == [("embed", "encoder"), ("decoder", "out")]
+    assert measured.batch_size == 3
+    assert not hasattr(split[0], "predict_function") or split[0].predict_function is None
+
+
+def test_a_loaded_split_needs_inputs(tmp_path):
+    ks.split(zoo.sequential(), ["a"]).save(tmp_path / "s")
+    split = ks.Split.load(tmp_path / "s")
+    with pytest.raises(ModelError, match=r"give inputs, x="):
+        measure(split)
+    measured = measure(split, np.ones((1, 6), "float32"), repeats=2, warmup=1)
+    assert [row.calls for row in measured] == [("a",), ("b", "c")]
+
+
+def test_default_cuts_are_few_and_keep_fused_layers_together():
+    x = y = keras.Input((8,), name="x")
+    for i in range(40):
+        y = keras.layers.Dense(8, name=f"dense_{i}")(y)
+        y = keras.layers.ReLU(name=f"relu_{i}")(y)
+    measured = measure(keras.Model(x, y), repeats=1, warmup=1)
+    assert len(measured) == SEGMENTS
+    assert all(cut[0].startswith("relu") for cut in measured.cuts)
+    lengths = [len(row.calls) for row in measured]
+    assert sum(lengths) == 80 and max(lengths) - min(lengths) <= 4
+
+
+def test_a_model_without_single_tensor_cuts():
+    left, right = keras.Input((4,), name="left"), keras.Input((4,), name="right")
+    a, b = keras.layers.Dense(4, name="a")(left), keras.layers.Dense(4, name="b")(right)
+    both = keras.Model([left, right], [keras.layers.ReLU(name="c")(a), keras.layers.ReLU(name="d")(b)])
+    measured = measure(both, repeats=1, warmup=0)
+    assert len(measured) == 2
+    assert sorted(name for row in measured for name in row.calls) == ["a", "b", "c", "d"]
+    with pytest.raises(CutError, match="No cut leaves two parts"):
+        measure(keras.Model([left, right], [a, b]))
+
+
+def example():
+    segments = tuple(
+        Segment(name, calls, ms, ms - 0.5, ms + 1)
+        for name, calls, ms in [("a", ("a",), 1.0), ("b … c", ("b", "c"), 2.0)]
+    )
+    return Measurement("<b>m</b>", segments, Segment("whole", ("a", "b", "c"), 2.5, 2.0, 3.5), 4, 9, (("a",),))
+
+
+def test_table():
+    table = example()
+    assert (table.sum_ms, table.whole_ms, table.ratio) == (3.0, 2.5, 1.2)
+    assert table.to_dict()["name"] == ["a", "b … c", "whole"]
+    assert table.to_dict()["ms_high"] == [2.0, 3.0, 3.5]
+    lines = repr(table).splitlines()
+    assert lines[0].startswith("<b>m</b>: 2.5 ms, batch of 4; its 2 segments add up to 3 ms, 1.20 of the whole")
+    assert lines[-1].split() == ["whole", "3", "2.500", "2.000", "to", "3.500"]
+    assert "<b>" not in table._repr_html_()
+    with pytest.raises(PointError, match="No segment is named 'c'"):
+        table["c"]
+
+
+@pytest.mark.parametrize("wrong", [{"repeats": 0}, {"warmup": -1}, {"batch_size": 0}, {"repeats": 2.5}])
+def test_bad_numbers(wrong):
+    with pytest.raises(SplitError, match=f"{next(iter(wrong))}= is a whole number"):
+        measure(zoo.sequential(), **wrong)
+
+
+def test_bad_cuts_and_inputs():
+    with pytest.raises(CutError):
+        measure(zoo.sequential(), cuts=["c"])
+    with pytest.raises(PointError):
+        measure(zoo.sequential(), cuts=["nowhere"])
+    with pytest.raises(SplitError, match="has its cuts already"):
+        measure(ks.split(zoo.sequential(), ["a"]), cuts=["b"])
+    with pytest.raises(ModelError, match="does not run on these inputs"):
+        measure(zoo.sequential(), np.ones((1, 5), "float32"), cuts=["a"])
