@@ -175,3 +175,14 @@ def test_scores_of_attention_between_sequences_of_other_lengths_cross_a_cut():
     assert ks.read(model).tensors["mha:1"].shape == (None, 2, 6, 3)
     prove(model, ["mha"])
     prove(model, ["a"])
+
+
+def test_a_part_of_calls_that_lead_to_no_output():
+    i = keras.Input((4,), name="i")
+    sub = keras.Model(i, [D(4, name="used")(i), D(3, name="unused")(D(3, name="before")(i))], name="sub")
+    x = keras.Input((4,), name="x")
+    model = keras.Model(x, D(2, name="out")(D(3, name="a")(sub(x)[0])))
+    cuts = [("sub/used",), ("sub/used", "sub/unused")]
+    with pytest.raises(ks.SplitError, match="Part 2 would return nothing: no output .* from sub/before and sub/unused. Leave out"):
+        ks.split(model, cuts, wiring="direct")
+    prove(model, cuts)

@@ -329,6 +329,13 @@ def split(
     before = internals.fingerprint(model)
     reading, heads = _collapse(reading, [cut.head for cut in placed])
     wires = wire_parts(reading.graph, heads, direct=wiring == "direct")
+    for i, wire in enumerate(wires, 1):
+        if not wire.returns:
+            idle = listed([reading.graph.names[n] for n in wire.calls[:3]])
+            raise CutError(
+                f"Part {i} would return nothing: no output of the model is computed from {idle}. Leave out the cut "
+                f'after {listed(placed[min(i, len(placed)) - 1].points)}, or use wiring="relay".'
+            )
     builder = Builder.plan(reading, wires, copies=Copies() if weights == "copy" else None, prefix=prefix)
     function = reading.function
     inputs = names_of(internals.input_structure(function), reading)
