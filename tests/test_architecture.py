@@ -20,6 +20,7 @@ ORDER = [
     "structure.ranking",
     "structure.wiring",
     "structure.layout",
+    "structure.views",
     "structure.costs",
     "structure.planning",
     "models.keras_internals",
@@ -36,9 +37,14 @@ ORDER = [
     "models.splitting",
     "models.measuring",
     "display.editing",
+    "display.viewing",
     "display.figures",
     "display.notebook",
     "display.wire",
+    "display.session",
+    "display.working",
+    "display.plans",
+    "display.actions",
     "display.widget",
 ]
 ALLOWED = {  # what a wing may import from outside the package, the standard library left out

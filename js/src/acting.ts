@@ -4,7 +4,8 @@ import { flag } from "./dom";
 import { GONE, type Kernel } from "./kernel";
 import type { Looking } from "./looking";
 import type { Action, Panel } from "./panel";
-import { decodeResult, type Kind, type Model, type Reply } from "./protocol";
+import type { Planning } from "./planning";
+import { decodeResult, type FrontPoint, type Kind, type Model, type Reply } from "./protocol";
 import type { Status } from "./status";
 import { Timers } from "./timers";
 
@@ -13,6 +14,7 @@ export interface ActingElements {
   root: HTMLElement;
   undo: HTMLButtonElement;
   redo: HTMLButtonElement;
+  measure: HTMLButtonElement;
 }
 
 /** Who takes part in an action. */
@@ -21,82 +23,102 @@ export interface Partners {
   kernel: Kernel;
   status: Status;
   looking: Looking;
+  planning: Planning;
 }
 
 const SEND_NAMES_DELAY = 250;
 
-export class Acting {
-  readonly #model: Model;
-  readonly #elements: ActingElements;
-  readonly #panel: Panel;
-  readonly #kernel: Kernel;
-  readonly #status: Status;
-  readonly #looking: Looking;
-  readonly #signal: AbortSignal;
-  readonly #timers: Timers<"names">;
+export type Acting = ReturnType<typeof makeActing>;
 
-  constructor(model: Model, elements: ActingElements, partners: Partners, signal: AbortSignal) {
-    this.#model = model;
-    this.#elements = elements;
-    this.#panel = partners.panel;
-    this.#kernel = partners.kernel;
-    this.#status = partners.status;
-    this.#looking = partners.looking;
-    this.#signal = signal;
-    this.#timers = new Timers(signal);
+export function makeActing(
+  model: Model,
+  elements: ActingElements,
+  partners: Partners,
+  signal: AbortSignal,
+) {
+  const { panel, kernel, status, looking, planning } = partners;
+  const timers = new Timers<"names">(signal);
+
+  /** A page without a kernel: nothing can be changed. */
+  const frozen = () => model.get("_static") === true;
+
+  async function toggle(call: number): Promise<void> {
+    const name = looking.scene?.graph.name(call);
+    if (name && !frozen()) await act("toggle", { call: name });
   }
 
-  async toggle(call: number): Promise<void> {
-    await this.#act("toggle", { call: this.#looking.scene!.picture.calls.name[call] });
+  async function remove(index: number): Promise<void> {
+    if (!frozen()) await act("remove", { index });
   }
 
-  async remove(index: number): Promise<void> {
-    await this.#act("remove", { index });
+  /** Move a placed cut to after another call. */
+  async function move(index: number, call: number): Promise<void> {
+    const name = looking.scene?.graph.name(call);
+    if (name && !frozen()) await act("move", { index, call: name });
   }
 
-  async undo(): Promise<void> {
-    if (this.#looking.placed.canUndo) await this.#act("undo");
+  /** Place one cut instead of all others. */
+  function place({ points }: FrontPoint): void {
+    const { scene } = looking;
+    if (!scene || frozen() || !kernel.alive) return;
+    const names = points.map((p) => (typeof p === "number" ? scene.graph.name(p) : p));
+    model.set("cuts", [names]);
+    model.save_changes();
   }
 
-  async redo(): Promise<void> {
-    if (this.#looking.placed.canRedo) await this.#act("redo");
+  async function undo(): Promise<void> {
+    if (looking.placed.canUndo && !frozen()) await act("undo");
   }
 
-  async press(action: Action): Promise<void> {
-    if (!this.#enabled(action)) return;
-    if (action === "cut") await this.toggle(this.#looking.focus);
-    else if (action === "code") await this.#copy();
+  async function redo(): Promise<void> {
+    if (looking.placed.canRedo && !frozen()) await act("redo");
+  }
+
+  async function measure(): Promise<void> {
+    if (!kernel.requests.busy("measure")) await act("measure");
+  }
+
+  async function cancel(): Promise<void> {
+    await act("cancel");
+  }
+
+  async function press(action: Action): Promise<void> {
+    if (!enabled(action)) return;
+    if (action === "cut") await toggle(looking.focus);
+    else if (action === "code") await copy();
+    else if (action === "plan") await planning.press();
     else {
+      if (action !== "clear") panel.open("Parts");
       // The names travel with the press: the trait may still be on its way.
-      const names = this.#panel.namesField.value;
-      await this.#act(action, action === "split" ? { names } : {});
+      const names = panel.namesField.value;
+      await act(action, action === "split" ? { names } : {});
     }
   }
 
-  readNames(): void {
-    const { namesField } = this.#panel;
+  function readNames(): void {
+    const { namesField } = panel;
     const root = namesField.getRootNode() as Document | ShadowRoot;
     // What is being typed is not taken away.
-    if (root.activeElement === namesField && this.#timers.waits("names")) return;
-    namesField.value = String(this.#model.get("variable_names") ?? "");
+    if (root.activeElement === namesField && timers.waits("names")) return;
+    namesField.value = String(model.get("variable_names") ?? "");
   }
 
-  typeNames(text: string): void {
-    this.#model.set("variable_names", text);
-    this.#timers.later("names", SEND_NAMES_DELAY, () => {
-      this.#model.set("variable_names", this.#panel.namesField.value);
-      this.#model.save_changes();
+  function typeNames(text: string): void {
+    model.set("variable_names", text);
+    timers.later("names", SEND_NAMES_DELAY, () => {
+      model.set("variable_names", panel.namesField.value);
+      model.save_changes();
     });
   }
 
-  showButtons(): void {
-    const { undo, redo, root } = this.#elements;
-    const { placed } = this.#looking;
-    const { alive, requests } = this.#kernel;
+  function showButtons(): void {
+    const { root } = elements;
+    const { placed } = looking;
+    const { alive, requests } = kernel;
     flag(root, "data-ks-gone", !alive);
-    this.#status.show();
+    status.show();
     const state = (action: Action) => ({
-      enabled: alive && this.#enabled(action),
+      enabled: alive && enabled(action),
       busy: requests.busy(action === "cut" ? "toggle" : action),
     });
     const actions = {
@@ -105,47 +127,68 @@ export class Acting {
       verify: state("verify"),
       code: state("code"),
       clear: state("clear"),
+      plan: state("plan"),
     };
-    this.#panel.enable(actions, alive ? "" : GONE);
-    flag(undo, "aria-disabled", !alive || !placed.canUndo, "true");
-    flag(redo, "aria-disabled", !alive || !placed.canRedo, "true");
+    panel.enable(actions, alive ? "" : GONE);
+    panel.frozen = frozen();
+    for (const each of [elements.undo, elements.redo, elements.measure]) each.hidden = frozen();
+    flag(elements.measure, "aria-disabled", !alive || requests.busy("measure"), "true");
+    flag(elements.undo, "aria-disabled", !alive || !placed.canUndo, "true");
+    flag(elements.redo, "aria-disabled", !alive || !placed.canRedo, "true");
   }
 
-  #enabled(action: Action): boolean {
-    const { scene, focus, refusal, placed } = this.#looking;
-    if (!scene || this.#kernel.requests.busy(action === "cut" ? "toggle" : action)) return false;
+  function enabled(action: Action): boolean {
+    const { scene, focus, refusal, placed } = looking;
+    if (!scene || kernel.requests.busy(action === "cut" ? "toggle" : action)) return false;
     if (action === "cut") return focus >= 0 && !refusal;
+    if (action === "plan") return true;
     return placed.cuts.length > 0;
   }
 
-  async #act(kind: Kind, payload: Record<string, unknown> = {}): Promise<Reply | null> {
-    if (!this.#kernel.alive) {
-      this.showButtons();
+  async function act(kind: Kind, payload: Record<string, unknown> = {}): Promise<Reply | null> {
+    if (!kernel.alive) {
+      showButtons();
       return null;
     }
-    this.#status.refused("");
-    const reply = await this.#kernel.requests.ask(kind, payload);
-    if (this.#signal.aborted) return null;
+    status.refused("");
+    const reply = await kernel.requests.ask(kind, payload);
+    if (signal.aborted) return null;
     // Python usually says it in last_error too; then this is the same sentence.
-    this.#status.refused(reply.error);
+    status.refused(reply.error);
     return reply;
   }
 
-  async #copy(): Promise<void> {
-    const reply = await this.#act("code");
-    const known = decodeResult(this.#model.get("_result"))?.code ?? "";
+  async function copy(): Promise<void> {
+    const reply = await act("code");
+    const known = decodeResult(model.get("_result"))?.code ?? "";
     const code = reply?.ok ? String(reply.code ?? "") : reply === null ? known : "";
     if (!code) return;
-    this.#panel.showCode(code);
+    panel.showCode(code);
     try {
       await navigator.clipboard.writeText(code);
-      this.#panel.copied();
+      panel.copied();
     } catch {
       // Not allowed here (an insecure page, or no permission): leave the last step to the person.
-      this.#panel.selectCode();
-      this.#status.notice(
-        "The page may not use the clipboard: the code is selected, press Ctrl+C.",
-      );
+      panel.selectCode();
+      status.notice("The page may not use the clipboard: the code is selected, press Ctrl+C.");
     }
   }
+
+  return {
+    get frozen(): boolean {
+      return frozen();
+    },
+    toggle,
+    remove,
+    move,
+    place,
+    undo,
+    redo,
+    measure,
+    cancel,
+    press,
+    readNames,
+    typeNames,
+    showButtons,
+  };
 }

@@ -57,8 +57,16 @@ export function overview(bounds: Bounds, view: ViewSize): Camera {
   };
 }
 
-/** What is shown first: the whole model if it can be read so, else its top with the axis x = 0 in the middle. */
-export function opening(bounds: Bounds, view: ViewSize): Camera {
+const turned = (bounds: Bounds): Bounds => [bounds[1], bounds[0], bounds[3], bounds[2]];
+const turnedView = (view: ViewSize): ViewSize => ({ width: view.height, height: view.width });
+const turnedCamera = ({ x, y, scale }: Camera): Camera => ({ x: y, y: x, scale });
+
+/**
+ * What is shown first: the whole model if it can be read so, else its beginning with the axis (zero
+ * across) in the middle. `down`: the model runs from top to bottom, else from left to right.
+ */
+export function opening(bounds: Bounds, view: ViewSize, down = true): Camera {
+  if (!down) return turnedCamera(opening(turned(bounds), turnedView(view)));
   if (fitScale(bounds, view) >= LEGIBLE) return overview(bounds, view);
   // The axis stays in the middle; a little smaller if that brings the whole width in.
   const half = Math.max(1, -bounds[0], bounds[2]);
@@ -98,10 +106,11 @@ export function keepInside(camera: Camera, bounds: Bounds, view: ViewSize): Came
 }
 
 /**
- * Bring a box to the middle of the height. Sideways the picture only moves when it must, and goes
- * back to the axis when the box can be seen there: walking along a model should not sway.
+ * Bring a box to the middle of the axis. Across, the picture only moves when it must, and goes back
+ * to the axis when the box can be seen there: walking along a model should not sway.
  */
-export function reveal(camera: Camera, box: Bounds, view: ViewSize): Camera {
+export function reveal(camera: Camera, box: Bounds, view: ViewSize, down = true): Camera {
+  if (!down) return turnedCamera(reveal(turnedCamera(camera), turned(box), turnedView(view)));
   const { scale } = camera;
   const y = (box[1] + box[3]) / 2 - view.height / scale / 2;
   const pad = 12 / scale;
@@ -111,4 +120,28 @@ export function reveal(camera: Camera, box: Bounds, view: ViewSize): Camera {
   if (fits(onAxis)) x = onAxis;
   else if (!fits(x)) x = (box[0] + box[2]) / 2 - view.width / scale / 2;
   return { x, y, scale };
+}
+
+/**
+ * Keep a place where it is on the screen while the drawing changes: the point that lay at a share
+ * of `before` (under the pointer, say) lies at the same share of `after`.
+ */
+export function anchor(
+  camera: Camera,
+  before: Bounds,
+  after: Bounds,
+  [x, y]: readonly [x: number, y: number],
+): Camera {
+  const [wx, wy] = toWorld(camera, x, y);
+  const share = (value: number, low: number, high: number) =>
+    high > low ? clamp((value - low) / (high - low), 0, 1) : 0.5;
+  // What lies outside of the old bounds keeps its distance to them.
+  const over = (value: number, low: number, high: number) => value - clamp(value, low, high);
+  const tx = after[0] + share(wx, before[0], before[2]) * (after[2] - after[0]);
+  const ty = after[1] + share(wy, before[1], before[3]) * (after[3] - after[1]);
+  return {
+    x: tx + over(wx, before[0], before[2]) - x / camera.scale,
+    y: ty + over(wy, before[1], before[3]) - y / camera.scale,
+    scale: camera.scale,
+  };
 }

@@ -1,303 +1,385 @@
 /** Joins the model (traits and messages) to the views: makes them, wires them, reads the traits. */
 
-import { Acting } from "./acting";
-import { flag } from "./dom";
-import { count, plural } from "./format";
-import { Scene } from "./geometry";
-import { Kernel } from "./kernel";
-import { Listbox } from "./listbox";
-import { Looking } from "./looking";
-import { Panel } from "./panel";
-import { decodePicture, decodePlaced, decodeResult, type Model, PayloadError } from "./protocol";
-import { Stage } from "./stage";
-import { Status } from "./status";
-import { Strip } from "./strip";
+import { makeActing } from "./acting";
+import { flag, listen } from "./dom";
+import { makeFinding } from "./finding";
+import { count, plural, work } from "./format";
+import type { Scene } from "./geometry";
+import type { Graph } from "./graph";
+import { type Kernel, makeKernel } from "./kernel";
+import { type Asked, listenToKeys, pressKey } from "./keyboard";
+import { showLegend } from "./legend";
+import { makeListbox } from "./listbox";
+import { makeLooking } from "./looking";
+import { type Colour, needsCosts as isCost } from "./overlay";
+import { makePanel } from "./panel";
+import { makePlanning } from "./planning";
+import { decodeCosts, decodePlaced, decodeResult, type Model } from "./protocol";
+import { makeReading } from "./reading";
+import { makeShell } from "./shell";
+import { makeStage } from "./stage";
+import { makeStatus } from "./status";
+import { makeStrip } from "./strip";
+import { makeTelling } from "./telling";
 import { readTheme, type Theme } from "./theme";
+import { makeViewing } from "./viewing";
 
-/** The elements that widget.ts made and the controller fills. */
-export interface Shell {
-  root: HTMLElement;
-  title: HTMLElement;
-  facts: HTMLElement;
-  search: HTMLInputElement;
-  fit: HTMLButtonElement;
-  undo: HTMLButtonElement;
-  redo: HTMLButtonElement;
-  body: HTMLElement;
-  tip: HTMLElement;
-  status: HTMLElement;
-  alert: HTMLElement;
-  progress: HTMLProgressElement;
-}
+export function openView(model: Model, el: HTMLElement, id: string, signal: AbortSignal) {
+  let themed = false;
+  let askedForCosts = false;
 
-export class Controller {
-  readonly #model: Model;
-  readonly #shell: Shell;
-  readonly #signal: AbortSignal;
-  readonly #kernel: Kernel;
-  readonly #status: Status;
-  readonly #stage: Stage;
-  readonly #strip: Strip;
-  readonly #list: Listbox;
-  readonly #panel: Panel;
-  readonly #looking: Looking;
-  readonly #acting: Acting;
-  #theme: Theme;
-  #themed = false;
-
-  constructor(model: Model, shell: Shell, id: string, signal: AbortSignal) {
-    this.#model = model;
-    this.#shell = shell;
-    this.#signal = signal;
-    this.#theme = readTheme(shell.root);
-    this.#kernel = new Kernel(
-      model,
-      shell.root,
-      {
-        changed: () => {
-          if (this.#kernel.requests.idle) this.#status.idle();
-          this.#acting.showButtons();
-        },
-        progress: (progress) => this.#status.progress(progress),
-        silent: (kind) => this.#status.silent(kind),
-        probed: () => {
-          this.#acting.showButtons();
-          this.#looking.refresh();
-        },
+  const shell = makeShell(
+    id,
+    {
+      fit: () => stage.showAll(),
+      undo: () => void acting.undo(),
+      redo: () => void acting.redo(),
+      depth: (depth) => void change(() => viewing.depth(depth)),
+      colour: recolour,
+      measure: () => void acting.measure(),
+      turn: () => void change(() => viewing.direction(looking.scene?.down ? "right" : "down")),
+      cancel: () => void acting.cancel(),
+    },
+    signal,
+  );
+  el.append(shell.root);
+  const { root } = shell;
+  let theme: Theme = readTheme(root);
+  const kernel: Kernel = makeKernel(
+    model,
+    root,
+    {
+      changed: () => {
+        if (kernel.requests.idle) status.idle();
+        acting.showButtons();
       },
-      signal,
-    );
-    this.#status = new Status(model, shell, () => this.#kernel.alive);
-    this.#stage = new Stage(
-      {
-        hover: (call, x, y) => this.#looking.point(call, x, y),
-        press: (call) => {
-          this.#looking.select(call, { reveal: false });
-          void this.#acting.toggle(call);
-        },
-        pressLine: (index) => void this.#acting.remove(index),
-        pressNothing: () => this.#looking.select(-1, { reveal: false }),
-        moved: () => this.#looking.moved(),
+      progress: (progress) => status.progress(progress),
+      silent: (kind) => status.silent(kind),
+      probed: () => {
+        acting.showButtons();
+        looking.refresh();
       },
-      () => this.#theme,
-      signal,
-    );
-    this.#strip = new Strip(
-      () => ({
-        visible: this.#stage.visible(),
-        drawn: this.#stage.drawn,
-        theme: this.#theme,
-      }),
-      { scrollTo: (y) => this.#stage.scrollTo(y) },
-      signal,
-    );
-    this.#list = new Listbox(
-      id,
-      {
-        select: (call) => this.#looking.select(call, { reveal: true }),
-        toggle: (call) => void this.#acting.toggle(call),
+    },
+    signal,
+  );
+  const status = makeStatus(model, shell, () => kernel.alive);
+  const stage = makeStage(
+    {
+      hover: (box, x, y) => looking.point(box, x, y),
+      choose: (box) => looking.select(callOf(box), { reveal: false }),
+      press: (box) => void acting.toggle(callOf(box)),
+      pressLine: (index) => void acting.remove(index),
+      pressNothing: () => looking.select(-1, { reveal: false }),
+      open: (box, x, y) => void viewing.open(box, [x, y]),
+      close: (fold, x, y) => void viewing.close(fold, [x, y]),
+      moved: () => looking.moved(),
+    },
+    () => theme,
+    signal,
+  );
+  const telling = makeTelling(shell, stage, signal);
+  const strip = makeStrip(
+    () => ({
+      visible: stage.visible(),
+      theme,
+      editable: !acting.frozen && kernel.alive,
+    }),
+    {
+      scrollTo: (at) => stage.scrollTo(at),
+      point: (at, landscape) => {
+        const { scene, costs } = looking;
+        if (!scene) return;
+        if (at !== null) needCosts();
+        telling.place(scene, landscape, at, costs);
       },
-      signal,
-    );
-    this.#panel = new Panel(
-      id,
-      {
-        press: (action) => void this.#acting.press(action),
-        names: (text) => this.#acting.typeNames(text),
+      move: (index, box) => void acting.move(index, callOf(box)),
+    },
+    signal,
+  );
+  const list = makeListbox(
+    id,
+    {
+      select: (call) => looking.select(call, { reveal: true }),
+      toggle: (call) => void acting.toggle(call),
+      open: (box) => void viewing.open(box),
+      close: (box) => void viewing.closeAround(box),
+      key: (name) => pressKey(name, asked()),
+    },
+    signal,
+  );
+  const panel = makePanel(
+    id,
+    {
+      press: (action) => void acting.press(action),
+      names: (text) => acting.typeNames(text),
+      nearest: goNearest,
+      up: (fold) => void viewing.close(fold),
+      live: () => void planning.live(),
+      place: (point) => acting.place(point),
+      opened: (tab) => tab !== "Inspect" && needCosts(),
+    },
+    signal,
+  );
+  const looking = makeLooking(
+    model,
+    { stage, strip, list, panel, telling },
+    kernel,
+    {
+      changed: () => {
+        finding.count();
+        acting.showButtons();
       },
-      signal,
-    );
-    this.#looking = new Looking(
-      model,
-      shell,
-      { stage: this.#stage, strip: this.#strip, list: this.#list, panel: this.#panel },
-      this.#kernel,
-      { changed: () => this.#acting.showButtons() },
-      signal,
-    );
-    this.#acting = new Acting(
-      model,
-      shell,
-      { panel: this.#panel, kernel: this.#kernel, status: this.#status, looking: this.#looking },
-      signal,
-    );
-    this.#stage.element.append(shell.tip);
-    shell.body.append(
-      this.#list.element,
-      this.#strip.canvas,
-      this.#stage.element,
-      this.#panel.element,
-    );
-    this.#wireShell();
-    this.#wireModel();
-    this.#readPicture();
-    this.#readHeight();
-    this.#acting.readNames();
-    this.#readResult();
-    this.#acting.showButtons();
-  }
+      found: () => ({ found: finding.found, lit: finding.lit }),
+      theme: () => theme,
+      editable: () => !acting.frozen,
+      inside: (call) => void viewing.reveal(reading.graph!.name(call), call),
+    },
+    signal,
+  );
+  const planning = makePlanning(panel, kernel, status, signal);
+  const acting = makeActing(model, shell, { panel, kernel, status, looking, planning }, signal);
+  const viewing = makeViewing(stage, kernel, status, () => looking.focusBox);
+  const finding = makeFinding(
+    shell,
+    {
+      changed: showFound,
+      go: (call) => looking.select(call, { reveal: true }),
+      focus: focusOn,
+      ended: () => status.notice(""),
+      enter: () => list.element.focus({ preventScroll: true }),
+      selected: () => looking.selected,
+    },
+    signal,
+  );
+  const reading = makeReading(
+    model,
+    {
+      show: showScene,
+      broken: (sentence) => {
+        flag(root, "data-ks-broken", Boolean(sentence));
+        status.broken(sentence);
+      },
+    },
+    signal,
+  );
+  stage.element.append(shell.tip);
+  shell.body.append(list.element, strip.canvas, stage.element, panel.element);
+  listen(stage.canvas, "mousedown", focusList, signal);
+  listenToKeys(asked(), signal);
+  wireModel();
+  reading.readModel();
+  readHeight();
+  acting.readNames();
+  readResult();
+  status.readBusy();
+  acting.showButtons();
 
   /** The widget or the theme changed its size or colours. */
-  resize(): void {
+  function resize(): void {
     // A view may be rendered before it is in the page; only there it has fonts and colours.
-    if (!this.#themed && this.#shell.root.isConnected) this.retheme();
-    this.#stage.resize();
-    this.#strip.dirty();
+    if (!themed && root.isConnected) retheme();
+    stage.resize();
+    strip.repaint();
   }
 
-  retheme(): void {
-    this.#themed = this.#shell.root.isConnected;
-    this.#theme = readTheme(this.#shell.root);
-    flag(this.#shell.root, "data-ks-dark", this.#theme.dark);
-    this.#list.paint(this.#theme);
-    this.#mark();
-    this.#looking.redraw();
+  function retheme(): void {
+    themed = root.isConnected;
+    theme = readTheme(root);
+    flag(root, "data-ks-dark", theme.dark);
+    mark();
+    strip.repaint();
+    looking.redraw();
   }
 
   // ---- wiring ------------------------------------------------------------------------------
-
-  #on(event: string, callback: (message: unknown) => void): void {
-    this.#model.on(event, callback);
-    this.#signal.addEventListener("abort", () => this.#model.off(event, callback));
+  function on(event: string, callback: (message: unknown) => void): void {
+    model.on(event, callback);
+    signal.addEventListener("abort", () => model.off(event, callback));
   }
 
-  #wireModel(): void {
-    this.#on("change:_picture", () => this.#readPicture());
-    this.#on("change:_placed", () => this.#readPlaced());
-    this.#on("change:_result", () => this.#readResult());
-    this.#on("change:selection", () => this.#readSelection());
-    this.#on("change:variable_names", () => this.#acting.readNames());
-    this.#on("change:height", () => this.#readHeight());
-    for (const trait of ["status", "last_error"]) {
-      this.#on(`change:${trait}`, () => this.#status.refused(""));
-    }
-    this.#on("msg:custom", (message) => this.#kernel.requests.receive(message));
-    // Tells that the connection came or went, but not which: try it.
-    this.#on("comm_live_update", () => this.#kernel.changed());
+  function wireModel(): void {
+    const traits = {
+      _model: reading.readModel,
+      _view: reading.readView,
+      _costs: readCosts,
+      _busy: status.readBusy,
+      _static: looking.refresh,
+      _placed: readPlaced,
+      _result: readResult,
+      selection: follow,
+      variable_names: acting.readNames,
+      height: readHeight,
+      status: () => status.refused(""),
+      last_error: () => status.refused(""),
+    };
+    for (const [trait, read] of Object.entries(traits)) on(`change:${trait}`, read);
+    on("msg:custom", kernel.requests.receive);
+    on("comm_live_update", kernel.changed);
   }
 
-  #wireShell(): void {
-    const { root, search, fit, undo, redo } = this.#shell;
-    const options = { signal: this.#signal };
-    search.addEventListener("input", () => this.#list.filter(search.value), options);
-    search.addEventListener(
-      "keydown",
-      (event) => {
-        if (event.key === "Enter" || event.key === "ArrowDown") {
-          event.preventDefault();
-          const first = this.#list.shown[0];
-          if (first === undefined) return;
-          this.#looking.select(first, { reveal: true });
-          this.#list.element.focus({ preventScroll: true });
-        } else if (event.key === "Escape" && search.value) {
-          event.preventDefault();
-          event.stopPropagation();
-          search.value = "";
-          this.#list.filter("");
-        }
-      },
-      options,
+  /** After a click in the picture the keyboard goes on in its twin, the list. */
+  function focusList(event: Event): void {
+    // Else the browser would move the focus to the root afterwards.
+    event.preventDefault();
+    list.element.focus({ preventScroll: true });
+  }
+
+  function asked(): Asked {
+    return { shell, stage, acting, finding, goNearest };
+  }
+
+  function callOf(box: number): number {
+    return looking.scene?.callOf(box) ?? -1;
+  }
+
+  function goNearest(side: -1 | 1): void {
+    const name = looking.nearest[side < 0 ? 0 : 1];
+    const call = name === null ? undefined : reading.graph?.callOf.get(name);
+    if (call !== undefined) looking.select(call, { reveal: true });
+  }
+
+  // ---- what is shown -----------------------------------------------------------------------
+  /** A control shows what is asked for; when it is refused, what is. */
+  async function change(ask: () => Promise<boolean>): Promise<void> {
+    const done = await ask();
+    const view = looking.scene?.view;
+    if (!done && view) shell.depth = view.depth;
+  }
+
+  function recolour(colour: Colour): void {
+    looking.colour = colour;
+    if (isCost(colour)) needCosts();
+    mark();
+    looking.redraw();
+  }
+
+  /** Costs are worked out only when somebody looks at them. */
+  function needCosts(): void {
+    if (looking.costs || askedForCosts || !kernel.alive) return;
+    askedForCosts = true;
+    void kernel.requests.ask("costs").then((reply) => {
+      if (!reply.ok) askedForCosts = false;
+      if (!signal.aborted && reply.error) status.refused(reply.error);
+    });
+  }
+
+  function showFound(): void {
+    const { scene } = looking;
+    if (!scene) return;
+    list.show(scene, finding.calls);
+    list.activate(looking.selected);
+    mark();
+    looking.redraw();
+  }
+
+  function focusOn(calls: readonly number[]): void {
+    const hull = looking.scene?.hull(calls);
+    if (hull) stage.focusOn(hull);
+    const [first, last] = [calls[0], calls[calls.length - 1]].map((call) =>
+      reading.graph!.name(call),
     );
-    this.#list.element.addEventListener(
-      "keydown",
-      (event) => {
-        if (event.key !== "Escape" || !search.value) return;
-        search.value = "";
-        this.#list.filter("");
-      },
-      options,
-    );
-    fit.addEventListener("click", () => this.#stage.showAll(), options);
-    undo.addEventListener("click", () => void this.#acting.undo(), options);
-    redo.addEventListener("click", () => void this.#acting.redo(), options);
-    // After a click in the picture the keyboard goes on in its twin, the list.
-    this.#stage.canvas.addEventListener(
-      "mousedown",
-      (event) => {
-        // Else the browser would move the focus to the root afterwards.
-        event.preventDefault();
-        this.#list.element.focus({ preventScroll: true });
-      },
-      options,
-    );
-    root.addEventListener(
-      "keydown",
-      (event) => {
-        if (!(event.ctrlKey || event.metaKey) || event.target instanceof HTMLInputElement) return;
-        const key = event.key.toLowerCase();
-        const back = key === "z" && !event.shiftKey;
-        const again = (key === "z" && event.shiftKey) || key === "y";
-        if (!back && !again) return;
-        event.preventDefault();
-        event.stopPropagation();
-        void (back ? this.#acting.undo() : this.#acting.redo());
-      },
-      options,
+    status.notice(
+      `Looking at ${plural(calls.length, "call")}, ${first} to ${last}. Escape ends it.`,
     );
   }
 
   // ---- reading the model ------------------------------------------------------------------
-
-  #readPicture(): void {
-    const { title, facts, root } = this.#shell;
-    let scene: Scene | null = null;
-    let broken = "";
-    try {
-      const picture = decodePicture(this.#model.get("_picture"));
-      scene = new Scene(picture);
-      title.textContent = picture.name;
-      title.title = picture.name;
-      const calls = plural(picture.calls.name.length, "call");
-      facts.textContent = `${calls} · ${count(picture.params)} parameters`;
-    } catch (error) {
-      broken =
-        error instanceof PayloadError
-          ? error.message
-          : "The picture cannot be shown: what arrived cannot be read. Restart the kernel and reload the page.";
-      title.textContent = "";
-      facts.textContent = "";
+  function showScene(scene: Scene | null): void {
+    const before = looking.scene;
+    if (!scene) {
+      looking.show(null);
+      return;
     }
-    flag(root, "data-ks-broken", Boolean(broken));
-    this.#status.broken(broken);
-    this.#looking.show(scene);
-    if (!scene) return;
-    this.#list.show(scene);
-    this.#list.filter(this.#shell.search.value);
-    this.#strip.scene = scene;
-    this.retheme();
-    this.#readPlaced();
-    this.#stage.show(scene);
-    this.#readSelection();
-    this.#looking.inspect();
+    // Asked before the views know the new scene: it is about where they are now.
+    const kept = viewing.keep(before, scene);
+    shell.depth = scene.view.depth;
+    shell.direction = scene.view.direction;
+    looking.costs = decodeCosts(model.get("_costs"), scene.graph.size);
+    finding.show(scene);
+    looking.show(scene);
+    list.show(scene, finding.calls);
+    strip.scene = scene;
+    stage.show(scene, kept);
+    if (before?.graph === scene.graph) {
+      mark();
+      list.activate(looking.selected);
+      if (!kept) stage.reveal(scene.boxOf(looking.selected));
+      looking.refresh();
+    } else {
+      askedForCosts = false;
+      retheme();
+      readCosts();
+      readPlaced();
+      follow();
+    }
   }
 
-  #readPlaced(): void {
-    this.#looking.place(decodePlaced(this.#model.get("_placed")));
-    this.#mark();
-    this.#status.forgive();
-    this.#acting.showButtons();
-    this.#looking.refresh();
+  /** What the header says of the model. */
+  function showFacts(graph: Graph): void {
+    const { data } = graph;
+    const { title, facts } = shell;
+    title.textContent = data.name;
+    title.title = data.name;
+    const macs =
+      data.macs ?? (looking.costs && graph.totals(data.calls.kind.keys(), looking.costs).macs);
+    const said = [plural(graph.size, "call"), `${count(data.params)} parameters`];
+    if (macs !== null) said.push(work(macs, "MAC"));
+    facts.textContent = said.join(" · ");
   }
 
-  #readSelection(): void {
-    this.#looking.follow(String(this.#model.get("selection") ?? ""));
+  function readPlaced(): void {
+    looking.place(decodePlaced(model.get("_placed")));
+    mark();
+    status.forgive();
+    acting.showButtons();
+    looking.refresh();
   }
 
-  #readHeight(): void {
-    const height = Number(this.#model.get("height"));
+  function readCosts(): void {
+    const { graph } = reading;
+    if (!graph) return;
+    const costs = decodeCosts(model.get("_costs"), graph.size);
+    looking.costs = costs;
+    showFacts(graph);
+    const measured = costs?.ms != null;
+    const option = shell.colour.querySelector<HTMLOptionElement>("option[value=ms]");
+    if (option) {
+      option.disabled = !measured;
+      option.title = measured ? "" : "Press Measure first";
+    }
+    mark();
+    looking.inspect();
+  }
+
+  function follow(): void {
+    looking.follow(String(model.get("selection") ?? ""));
+  }
+
+  function readHeight(): void {
+    const height = Number(model.get("height"));
     const px = Number.isFinite(height) && height >= 120 ? height : 520;
-    this.#shell.root.style.setProperty("--ks-height", `${px}px`);
-    this.resize();
+    root.style.setProperty("--ks-height", `${px}px`);
+    resize();
   }
 
-  #readResult(): void {
-    this.#panel.result(decodeResult(this.#model.get("_result")));
+  function readResult(): void {
+    panel.result(decodeResult(model.get("_result")));
   }
 
-  /** Show the placed cuts and the parts where they are not drawn but written. */
-  #mark(): void {
-    const { placed } = this.#looking;
-    this.#list.mark(placed, this.#theme);
-    this.#panel.parts(placed, this.#theme);
+  /** Show colours, cuts and parts where they are not drawn but written. */
+  function mark(): void {
+    const { placed, scene, costs } = looking;
+    looking.recolour();
+    const { inks, legend } = looking.overlay;
+    list.paint(inks);
+    list.mark(placed, theme);
+    panel.parts(placed, scene, costs, theme);
+    showLegend(shell.legend, legend);
   }
+
+  return {
+    root,
+    resize,
+    retheme,
+  };
 }

@@ -2,29 +2,46 @@
 
 type Child = Node | string | null | undefined;
 
+/** An element; a text instead of attributes is its class. */
 export function h<K extends keyof HTMLElementTagNameMap>(
   tag: K,
-  attributes: Record<string, string> = {},
+  attributes: string | Record<string, string> = {},
   ...children: Child[]
 ): HTMLElementTagNameMap[K] {
   const element = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  const all = typeof attributes === "string" ? { class: attributes } : attributes;
+  for (const [name, value] of Object.entries(all)) element.setAttribute(name, value);
   for (const child of children) if (child != null) element.append(child);
   return element;
 }
 
+/** Listen until the view ends. */
+export function listen<K extends keyof HTMLElementEventMap>(
+  target: Element,
+  type: K,
+  act: (event: HTMLElementEventMap[K]) => void,
+  signal: AbortSignal,
+): void {
+  target.addEventListener(type, act as EventListener, { signal });
+}
+
 const SVG = "http://www.w3.org/2000/svg";
+
+export function svg<K extends keyof SVGElementTagNameMap>(
+  tag: K,
+  attributes: Record<string, string | number> = {},
+  ...children: Child[]
+): SVGElementTagNameMap[K] {
+  const element = document.createElementNS(SVG, tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, `${value}`);
+  for (const child of children) if (child != null) element.append(child);
+  return element;
+}
 
 /** A 16 px line icon. */
 export function icon(path: string): SVGSVGElement {
-  const svg = document.createElementNS(SVG, "svg");
-  svg.setAttribute("viewBox", "0 0 16 16");
-  svg.setAttribute("aria-hidden", "true");
-  svg.setAttribute("class", "ks-icon");
-  const line = document.createElementNS(SVG, "path");
-  line.setAttribute("d", path);
-  svg.append(line);
-  return svg;
+  const attributes = { viewBox: "0 0 16 16", "aria-hidden": "true", class: "ks-icon" };
+  return svg("svg", attributes, svg("path", { d: path }));
 }
 
 /**
@@ -32,13 +49,13 @@ export function icon(path: string): SVGSVGElement {
  * stays.
  */
 export function longName(name: string, tail = 7): HTMLSpanElement {
-  const span = h("span", { class: "ks-name" });
+  const span = h("span", "ks-name");
   if (name.length <= tail + 4) {
-    span.append(h("span", { class: "ks-name-head" }, name));
+    span.append(h("span", "ks-name-head", name));
   } else {
     span.append(
-      h("span", { class: "ks-name-head" }, name.slice(0, -tail)),
-      h("span", { class: "ks-name-tail" }, name.slice(-tail)),
+      h("span", "ks-name-head", name.slice(0, -tail)),
+      h("span", "ks-name-tail", name.slice(-tail)),
     );
   }
   return span;
@@ -48,4 +65,51 @@ export function longName(name: string, tail = 7): HTMLSpanElement {
 export function flag(element: Element, name: string, on: boolean, value = ""): void {
   if (on) element.setAttribute(name, value);
   else element.removeAttribute(name);
+}
+
+/** A button; its content is its name unless it has a label. */
+export function button(
+  style: string,
+  content: Node | string,
+  act: () => void,
+  signal: AbortSignal,
+  label = "",
+): HTMLButtonElement {
+  const element = h("button", { type: "button", class: `ks-button ${style}` }, content);
+  if (label) {
+    element.title = label;
+    if (typeof content !== "string") element.setAttribute("aria-label", label);
+  }
+  listen(element, "click", act, signal);
+  return element;
+}
+
+/** A choice from a short list. */
+export function choice(
+  label: string,
+  options: readonly (readonly [value: string, word: string])[],
+  act: (value: string) => void,
+  signal: AbortSignal,
+): HTMLSelectElement {
+  const select = h(
+    "select",
+    { class: "ks-input ks-select", "aria-label": label },
+    ...options.map(([value, word]) => h("option", { value }, word)),
+  );
+  listen(select, "change", () => act(select.value), signal);
+  return select;
+}
+
+/**
+ * Ask the notebook to leave the keys to us; without this, "b" would insert a cell.
+ *
+ * Lumino walks up from the focused element and tests its shortcut's selector before it looks for
+ * the attribute on the next parent, and the selectors end in ":focus": so the attribute must be on
+ * every element that can have the focus.
+ */
+export function keepKeys(el: Element): void {
+  const focusable = "button, input, select, summary, [tabindex]";
+  for (const element of [el, ...el.querySelectorAll(focusable)]) {
+    element.setAttribute("data-lm-suppress-shortcuts", "true");
+  }
 }

@@ -1,6 +1,6 @@
 /** Numbers and shapes as people read them. Sentences come from Python; only these are made here. */
 
-const PARAMETER_UNITS = ["", " k", " M", " G", " T"];
+const COUNT_UNITS = ["", " k", " M", " G", " T"];
 const BYTE_UNITS = [" B", " kB", " MB", " GB", " TB"];
 
 function scaled(value: number, units: readonly string[], base: number): string {
@@ -14,16 +14,38 @@ function scaled(value: number, units: readonly string[], base: number): string {
   return size.toFixed(digits) + units[unit];
 }
 
-/** 25636712 -> "25.6 M". */
-export function count(value: number): string {
-  return Number.isFinite(value) ? scaled(value, PARAMETER_UNITS, 1000) : "?";
+const unknown = (value: number | null | undefined): value is null | undefined =>
+  value == null || !Number.isFinite(value);
+
+/** 25636712 -> "25.6 M"; unknown stays unknown. */
+export function count(value: number | null | undefined): string {
+  return unknown(value) ? "?" : scaled(value, COUNT_UNITS, 1000);
+}
+
+/** 3857925120 -> "3.9 GMACs". */
+export function work(value: number | null | undefined, unit: "MAC" | "FLOP"): string {
+  if (unknown(value)) return `? ${unit}s`;
+  const text = scaled(value, COUNT_UNITS, 1000);
+  return text.includes(" ") ? `${text}${unit}s` : `${text} ${unit}s`;
 }
 
 /** 3211264 -> "3.1 MB" (steps of 1024, as on the Python side); unknown stays unknown. */
 export function bytes(value: number | null | undefined): string {
-  return value == null || !Number.isFinite(value)
-    ? "size unknown"
-    : scaled(value, BYTE_UNITS, 1024);
+  return unknown(value) ? "size unknown" : scaled(value, BYTE_UNITS, 1024);
+}
+
+/** 125e6 -> "125 MB/s": steps of 1000, as links are sold. */
+export function rate(value: number): string {
+  return `${scaled(value, BYTE_UNITS, 1000)}/s`;
+}
+
+/** 0.0123 -> "12.3 ms". */
+export function seconds(value: number | null | undefined): string {
+  if (unknown(value)) return "?";
+  if (value === 0) return "0";
+  const [size, unit] =
+    value < 1e-3 ? [value * 1e6, "µs"] : value < 1 ? [value * 1e3, "ms"] : [value, "s"];
+  return `${size >= 100 ? size.toFixed(0) : size.toPrecision(3)} ${unit}`;
 }
 
 /** The shape without its batch dimension: [null, 56, 56, 64] -> "56×56×64". */

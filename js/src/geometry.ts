@@ -1,225 +1,194 @@
 /** Where things are: hit tests, what is in view, where a cut's line lies. No DOM, no canvas. */
 
 import type { Bounds } from "./camera";
-import type { Cut, Picture } from "./protocol";
-
-/**
- * Which rectangles meet a region: a uniform grid in compressed rows.
- * An item may own several rectangles (the segments of a route).
- */
-export class Grid {
-  readonly #left: number;
-  readonly #top: number;
-  readonly #cell: number;
-  readonly #columns: number;
-  readonly #rows: number;
-  readonly #start: Int32Array;
-  readonly #items: Int32Array;
-  readonly #seen: Int32Array;
-  #stamp = 0;
-
-  /** `rectangles` holds left, top, right, bottom per entry; entry i belongs to item `owner[i]`. */
-  constructor(bounds: Bounds, rectangles: ArrayLike<number>, owner: ArrayLike<number>) {
-    const entries = owner.length;
-    const width = Math.max(1, bounds[2] - bounds[0]);
-    const height = Math.max(1, bounds[3] - bounds[1]);
-    // About one cell per entry, and no cell smaller than a box is wide.
-    this.#cell = Math.max(160, Math.sqrt((width * height) / (entries + 1)));
-    this.#left = bounds[0];
-    this.#top = bounds[1];
-    this.#columns = Math.ceil(width / this.#cell);
-    this.#rows = Math.ceil(height / this.#cell);
-    this.#start = new Int32Array(this.#columns * this.#rows + 1);
-    let items = 0;
-    for (let i = 0; i < entries; i++) {
-      items = Math.max(items, owner[i] + 1);
-      this.#cells(rectangles, 4 * i, (cell) => {
-        this.#start[cell + 1] += 1;
-      });
-    }
-    for (let i = 0; i < this.#columns * this.#rows; i++) this.#start[i + 1] += this.#start[i];
-    this.#items = new Int32Array(this.#start[this.#columns * this.#rows]);
-    const next = this.#start.slice();
-    for (let i = 0; i < entries; i++) {
-      this.#cells(rectangles, 4 * i, (cell) => {
-        this.#items[next[cell]++] = owner[i];
-      });
-    }
-    this.#seen = new Int32Array(items);
-  }
-
-  /** Call `visit` once per item that has a rectangle in a cell that meets the region. */
-  near(region: ArrayLike<number>, visit: (item: number) => void): void {
-    this.#stamp += 1;
-    this.#cells(region, 0, (cell) => {
-      for (let i = this.#start[cell]; i < this.#start[cell + 1]; i++) {
-        const item = this.#items[i];
-        if (this.#seen[item] === this.#stamp) continue;
-        this.#seen[item] = this.#stamp;
-        visit(item);
-      }
-    });
-  }
-
-  #cells(rectangle: ArrayLike<number>, at: number, visit: (cell: number) => void): void {
-    const index = (value: number, limit: number) =>
-      Math.min(Math.max(Math.floor(value / this.#cell), 0), limit - 1);
-    const c0 = index(rectangle[at] - this.#left, this.#columns);
-    const r0 = index(rectangle[at + 1] - this.#top, this.#rows);
-    const c1 = index(rectangle[at + 2] - this.#left, this.#columns);
-    const r1 = index(rectangle[at + 3] - this.#top, this.#rows);
-    for (let row = r0; row <= r1; row++) {
-      for (let column = c0; column <= c1; column++) visit(row * this.#columns + column);
-    }
-  }
-}
+import type { Graph } from "./graph";
+import { type Grid, makeGrid } from "./grid";
+import type { Cut, FrameData, ViewData } from "./protocol";
 
 /** A cut as it is drawn. */
 export interface CutLine {
   readonly cut: Cut;
-  /** World height of the line; NaN when no point of the cut has a place. */
-  readonly y: number;
+  /** World place of the line along the picture's axis; NaN when no point of the cut has a place. */
+  readonly at: number;
   /** The edges that cross. */
   readonly edges: readonly number[];
-  /** One place per crossing tensor, in world coordinates. */
-  readonly chips: readonly { tensor: number; x: number; y: number }[];
+  /** One place per crossing tensor, in world coordinates; `met`: on the line. */
+  readonly chips: readonly { tensor: number; x: number; y: number; met: boolean }[];
 }
 
 const GAP = 30;
 
-/** A picture with its indices. Build once per payload. */
+/** A view with its indices. Build once per payload. */
 export class Scene {
-  readonly picture: Picture;
+  readonly graph: Graph;
+  readonly view: ViewData;
   readonly bounds: Bounds;
-  /** Calls without a usable place. */
+  /** From top to bottom (else from left to right). */
+  readonly down: boolean;
+  /** Boxes without a usable place. */
   readonly misplaced: number;
-  /** Call of a name. */
-  readonly callOf: ReadonlyMap<string, number>;
-  readonly isCandidate: Uint8Array;
+  /** Smallest height of a box. */
+  readonly least: number;
   readonly #boxes: Grid;
   readonly #routes: Grid;
-  /** Tops of all boxes, ascending: the next row below a height. */
-  readonly #tops: Float32Array;
-  /** Producers per call, in compressed rows. */
-  readonly #producerStart: Int32Array;
-  readonly #producers: Int32Array;
+  /** Where the boxes begin along the axis, ascending: the next row below a place. */
+  readonly #starts: Float32Array;
+  /** Calls per box, in compressed rows. */
+  readonly #callStart: Int32Array;
+  readonly #calls: Int32Array;
+  readonly #framesOf: readonly FrameData[][];
 
-  constructor(picture: Picture) {
-    this.picture = picture;
-    const n = picture.calls.name.length;
-    this.callOf = new Map(picture.calls.name.map((name, call) => [name, call]));
-    this.isCandidate = new Uint8Array(n);
-    for (const call of picture.candidates) this.isCandidate[call] = 1;
-
+  constructor(graph: Graph, view: ViewData) {
+    this.graph = graph;
+    this.view = view;
+    this.down = view.direction === "down";
+    const m = view.boxes.id.length;
     const rectangles: number[] = [];
     const owners: number[] = [];
-    const tops: number[] = [];
+    const starts: number[] = [];
     const hull: [number, number, number, number] = [Infinity, Infinity, -Infinity, -Infinity];
-    for (let call = 0; call < n; call++) {
-      if (!this.hasPlace(call)) continue;
-      const box = this.box(call);
-      rectangles.push(...box);
-      owners.push(call);
-      tops.push(box[1]);
-      hull[0] = Math.min(hull[0], box[0]);
-      hull[1] = Math.min(hull[1], box[1]);
-      hull[2] = Math.max(hull[2], box[2]);
-      hull[3] = Math.max(hull[3], box[3]);
+    let least = Infinity;
+    for (let box = 0; box < m; box++) {
+      if (!this.hasPlace(box)) continue;
+      const rect = this.box(box);
+      rectangles.push(rect[0], rect[1], rect[2], rect[3]);
+      owners.push(box);
+      starts.push(this.down ? rect[1] : rect[0]);
+      least = Math.min(least, view.h[box]);
+      grow(hull, rect);
     }
-    this.misplaced = n - owners.length;
-    const given = picture.bounds.every(Number.isFinite) && picture.bounds[2] > picture.bounds[0];
-    this.bounds = given ? picture.bounds : owners.length ? hull : [-75, 0, 75, 36];
-    this.#boxes = new Grid(this.bounds, rectangles, owners);
-    this.#tops = Float32Array.from(tops).sort();
+    for (const frame of view.frames) if (frame.rect.every(Number.isFinite)) grow(hull, frame.rect);
+    this.misplaced = m - owners.length;
+    this.least = Number.isFinite(least) ? least : 36;
+    const given = view.bounds.every(Number.isFinite) && view.bounds[2] > view.bounds[0];
+    this.bounds = given ? view.bounds : owners.length ? hull : [-75, 0, 75, 36];
+    this.#boxes = makeGrid(this.bounds, rectangles, owners);
+    this.#starts = Float32Array.from(starts).sort();
     this.#routes = this.#indexRoutes();
-    [this.#producerStart, this.#producers] = this.#indexProducers();
+    [this.#callStart, this.#calls] = this.#indexCalls(m);
+    const frames: FrameData[][] = Array.from({ length: m }, () => []);
+    for (const frame of [...view.frames].sort((a, b) => a.level - b.level)) {
+      for (const box of frame.boxes) frames[box].push(frame);
+    }
+    this.#framesOf = frames;
   }
 
-  hasPlace(call: number): boolean {
-    return Number.isFinite(this.picture.x[call]) && Number.isFinite(this.picture.y[call]);
+  get size(): number {
+    return this.view.boxes.id.length;
   }
 
-  box(call: number): Bounds {
-    const { x, y, size } = this.picture;
-    const [w, h] = size;
-    return [x[call] - w / 2, y[call] - h / 2, x[call] + w / 2, y[call] + h / 2];
+  hasPlace(box: number): boolean {
+    const { x, y, w, h } = this.view;
+    return Number.isFinite(x[box] + y[box] + w[box] + h[box]);
   }
 
-  /** The call whose box holds the point, or -1. `slack` widens the boxes. */
-  callAt(x: number, y: number, slack = 0): number {
-    const { x: cx, y: cy, size } = this.picture;
+  box(box: number): Bounds {
+    const { x, y, w, h } = this.view;
+    return [x[box] - w[box] / 2, y[box] - h[box] / 2, x[box] + w[box] / 2, y[box] + h[box] / 2];
+  }
+
+  /** The box of a call, -1 for none. */
+  boxOf(call: number): number {
+    return this.view.boxOf[call] ?? -1;
+  }
+
+  callsOf(box: number): Int32Array {
+    return this.#calls.subarray(this.#callStart[box], this.#callStart[box + 1]);
+  }
+
+  /** The call that stands for a box: a cut below the box is a cut after this call. */
+  callOf(box: number): number {
+    if (!(box >= 0 && box < this.size)) return -1;
+    const exits = this.view.boxes.exits[box];
+    const calls = this.callsOf(box);
+    return exits.length === 1 ? exits[0] : (calls[calls.length - 1] ?? -1);
+  }
+
+  isFold(box: number): boolean {
+    return this.view.boxes.kind[box] !== "call";
+  }
+
+  isCandidate(box: number): boolean {
+    return (
+      this.view.boxes.exits[box].length === 1 && this.graph.isCandidate[this.callOf(box)] === 1
+    );
+  }
+
+  /** The open folds around a box, outermost first. */
+  framesOf(box: number): readonly FrameData[] {
+    return this.#framesOf[box] ?? [];
+  }
+
+  /** The box that holds the point, or -1. `slack` widens the boxes. */
+  boxAt(x: number, y: number, slack = 0): number {
+    const { x: cx, y: cy, w, h } = this.view;
     let found = -1;
-    this.#boxes.near([x - slack, y - slack, x + slack, y + slack], (call) => {
-      const dx = Math.abs(x - cx[call]) - size[0] / 2;
-      const dy = Math.abs(y - cy[call]) - size[1] / 2;
-      if (dx <= slack && dy <= slack) found = call;
+    this.#boxes.near([x - slack, y - slack, x + slack, y + slack], (box) => {
+      if (Math.abs(x - cx[box]) - w[box] / 2 > slack) return;
+      if (Math.abs(y - cy[box]) - h[box] / 2 <= slack) found = box;
     });
     return found;
   }
 
-  /** The edge whose route passes within `reach` of the point (the nearest), or -1. */
-  edgeAt(x: number, y: number, reach: number): number {
-    const { points, routeStart } = this.picture;
+  /** The box nearest to a point, or -1 when there is none. */
+  boxNear(x: number, y: number): number {
     let found = -1;
-    let best = reach;
-    this.#routes.near([x - reach, y - reach, x + reach, y + reach], (edge) => {
-      for (let p = routeStart[edge]; p + 1 < routeStart[edge + 1]; p++) {
-        const ax = points[2 * p];
-        const ay = points[2 * p + 1];
-        const bx = points[2 * p + 2];
-        const by = points[2 * p + 3];
-        const length2 = (bx - ax) ** 2 + (by - ay) ** 2;
-        const t = length2 ? ((x - ax) * (bx - ax) + (y - ay) * (by - ay)) / length2 : 0;
-        const s = Math.min(Math.max(t, 0), 1);
-        const distance = Math.hypot(x - ax - s * (bx - ax), y - ay - s * (by - ay));
-        if (distance <= best) {
-          best = distance;
-          found = edge;
-        }
-      }
-    });
+    let best = Infinity;
+    for (let box = 0; box < this.size; box++) {
+      const distance = Math.hypot(this.view.x[box] - x, this.view.y[box] - y);
+      if (distance >= best) continue;
+      best = distance;
+      found = box;
+    }
     return found;
   }
 
-  /** Calls whose box meets the region, ascending. */
-  callsIn(region: Bounds): number[] {
-    const { x, y, size } = this.picture;
+  /** Boxes that meet the region. */
+  boxesIn(region: Bounds): number[] {
+    const { x, y, w, h } = this.view;
     const found: number[] = [];
-    this.#boxes.near(region, (call) => {
-      if (
-        x[call] + size[0] / 2 >= region[0] &&
-        x[call] - size[0] / 2 <= region[2] &&
-        y[call] + size[1] / 2 >= region[1] &&
-        y[call] - size[1] / 2 <= region[3]
-      ) {
-        found.push(call);
-      }
+    this.#boxes.near(region, (box) => {
+      if (x[box] + w[box] / 2 < region[0] || x[box] - w[box] / 2 > region[2]) return;
+      if (y[box] + h[box] / 2 >= region[1] && y[box] - h[box] / 2 <= region[3]) found.push(box);
     });
-    return found.sort((a, b) => a - b);
+    return found;
   }
 
-  /** Edges that may be seen in the region, ascending. */
+  /** Edges that may be seen in the region. */
   edgesIn(region: Bounds): number[] {
     const found: number[] = [];
     this.#routes.near(region, (edge) => found.push(edge));
-    return found.sort((a, b) => a - b);
+    return found;
   }
 
-  /** Where the route of an edge first meets the height y, or null. */
-  meets(edge: number, y: number): number | null {
-    const { points, routeStart } = this.picture;
+  /** The hull of the boxes that hold these calls; of a frame, with its outline. */
+  hull(calls: Iterable<number>): Bounds | null {
+    const hull: [number, number, number, number] = [Infinity, Infinity, -Infinity, -Infinity];
+    for (const call of calls) {
+      const box = this.boxOf(call);
+      if (this.hasPlace(box)) grow(hull, this.box(box));
+    }
+    return hull[0] <= hull[2] ? hull : null;
+  }
+
+  /** Where the route of an edge first meets the line across at this place, or null. */
+  meets(edge: number, at: number): [number, number] | null {
+    const { points, routeStart } = this.view;
+    const main = this.down ? 1 : 0;
     for (let p = routeStart[edge]; p + 1 < routeStart[edge + 1]; p++) {
-      const ay = points[2 * p + 1];
-      const by = points[2 * p + 3];
-      if (ay === by || y < Math.min(ay, by) || y > Math.max(ay, by)) continue;
-      return points[2 * p] + ((y - ay) / (by - ay)) * (points[2 * p + 2] - points[2 * p]);
+      const a = points[2 * p + main];
+      const b = points[2 * p + 2 + main];
+      if (a === b || at < Math.min(a, b) || at > Math.max(a, b)) continue;
+      const side = points[2 * p + 1 - main];
+      const across = side + ((at - a) / (b - a)) * (points[2 * p + 3 - main] - side);
+      return this.down ? [across, at] : [at, across];
     }
     return null;
   }
 
   /** The point half way along a route, or null when it has no place. */
   middle(edge: number): [number, number] | null {
-    const { points, routeStart } = this.picture;
+    const { points, routeStart } = this.view;
     const first = routeStart[edge];
     const last = routeStart[edge + 1] - 1;
     let length = 0;
@@ -241,92 +210,75 @@ export class Scene {
     return null;
   }
 
-  /** The height of a cut's line: half way between the lowest point's box and the next row. */
-  lineHeight(calls: readonly number[]): number {
-    let bottom = -Infinity;
-    for (const call of calls) {
-      if (this.hasPlace(call)) bottom = Math.max(bottom, this.box(call)[3]);
+  /** Where a cut after these boxes is drawn: half way between the last of them and the next row. */
+  lineAt(boxes: readonly number[]): number {
+    let end = -Infinity;
+    for (const box of boxes) {
+      if (this.hasPlace(box)) end = Math.max(end, this.box(box)[this.down ? 3 : 2]);
     }
-    if (bottom === -Infinity) return Number.NaN;
+    if (end === -Infinity) return Number.NaN;
     let low = 0;
-    let high = this.#tops.length;
+    let high = this.#starts.length;
     while (low < high) {
       const middle = (low + high) >> 1;
-      if (this.#tops[middle] < bottom) low = middle + 1;
+      if (this.#starts[middle] < end) low = middle + 1;
       else high = middle;
     }
-    // A far next row (below a tall block) must not carry the line away from its call.
-    const next =
-      low < this.#tops.length ? Math.min(this.#tops[low], bottom + 2 * GAP) : bottom + GAP;
-    return (bottom + next) / 2;
-  }
-
-  /**
-   * The head of a cut, told from its points and its crossing tensors: the calls that make them and
-   * everything above. The rest is the tail (of two equally cheap cuts the one with the smaller
-   * head is meant).
-   */
-  head(calls: readonly number[], tensors: readonly number[]): Uint8Array {
-    const head = new Uint8Array(this.picture.calls.name.length);
-    const stack = [...calls, ...tensors.map((tensor) => this.picture.tensors.call[tensor])];
-    while (stack.length) {
-      const call = stack.pop()!;
-      if (call === undefined || head[call]) continue;
-      head[call] = 1;
-      for (let i = this.#producerStart[call]; i < this.#producerStart[call + 1]; i++) {
-        stack.push(this.#producers[i]);
-      }
-    }
-    return head;
+    // A far next row (below a tall block) must not carry the line away from its box.
+    const next = low < this.#starts.length ? Math.min(this.#starts[low], end + 2 * GAP) : end + GAP;
+    return (end + next) / 2;
   }
 
   /** Everything that is drawn for a cut. */
   cutLine(cut: Cut): CutLine {
-    const { edges: rows, tensors: columns } = this.picture;
-    const calls = cut.points.flatMap((point) => this.callOfPoint(point) ?? []);
-    const tensors = cut.tensors.filter((tensor) => tensor < columns.call.length);
-    const y = this.lineHeight(calls);
-    const head = this.head(calls, tensors);
+    const { edges: rows } = this.view;
+    const calls = cut.points.flatMap((point) => this.graph.callOfPoint(point) ?? []);
+    const tensors = cut.tensors.filter((tensor) => tensor < this.graph.data.tensors.call.length);
+    const head = this.graph.head(calls, tensors);
+    const inHead = new Int32Array(this.size);
+    head.forEach((yes, call) => {
+      if (yes) inHead[this.boxOf(call)] += 1;
+    });
+    const boxes = [...new Set(calls.map((call) => this.boxOf(call)))];
+    // Within a folded box the line can only go through its middle.
+    const through = boxes.find((box) => inHead[box] < this.callsOf(box).length);
+    const at =
+      through === undefined ? this.lineAt(boxes) : (this.down ? this.view.y : this.view.x)[through];
     const crossing = new Set(tensors);
     const edges: number[] = [];
-    const chips = new Map<number, { x: number; y: number; away: number }>();
-    const centre = calls.reduce((sum, call) => sum + this.picture.x[call], 0) / calls.length;
+    const chips = new Map<number, { x: number; y: number; away: number; met: boolean }>();
+    const side = this.down ? this.view.x : this.view.y;
+    const centre = boxes.reduce((sum, box) => sum + side[box], 0) / boxes.length;
     for (let edge = 0; edge < rows.source.length; edge++) {
-      if (!head[rows.source[edge]] || head[rows.target[edge]]) continue;
+      const [source, target] = [rows.source[edge], rows.target[edge]];
+      if (!inHead[source] || inHead[target] >= this.callsOf(target).length) continue;
       const carried = rows.tensors[edge].filter((tensor) => crossing.has(tensor));
       if (!carried.length) continue;
       edges.push(edge);
-      const met = this.meets(edge, y);
-      const place = met === null ? this.middle(edge) : [met, y];
+      const met = this.meets(edge, at);
+      const place = met ?? this.middle(edge);
       if (!place) continue;
       // One chip per tensor: on the line if possible, and near to where the cut was asked for.
-      const away = met === null ? Infinity : Math.abs(met - centre);
+      const away = met ? Math.abs(met[this.down ? 0 : 1] - centre) : Infinity;
       for (const tensor of carried) {
         const known = chips.get(tensor);
-        if (!known || away < known.away) chips.set(tensor, { x: place[0], y: place[1], away });
+        if (known && away >= known.away) continue;
+        chips.set(tensor, { x: place[0], y: place[1], away, met: met !== null });
       }
     }
     return {
       cut,
-      y,
+      at,
       edges,
       chips: tensors.flatMap((tensor) => {
         const chip = chips.get(tensor);
-        return chip ? [{ tensor, x: chip.x, y: chip.y }] : [];
+        return chip ? [{ tensor, x: chip.x, y: chip.y, met: chip.met }] : [];
       }),
     };
   }
 
-  /** The call that a point names: its own name, or that of one of its tensors ("lstm:1"). */
-  callOfPoint(point: string): number | undefined {
-    const call = this.callOf.get(point);
-    if (call !== undefined) return call;
-    const colon = point.lastIndexOf(":");
-    return colon > 0 ? this.callOf.get(point.slice(0, colon)) : undefined;
-  }
-
   #indexRoutes(): Grid {
-    const { points, routeStart, edges } = this.picture;
+    const { points, routeStart, edges } = this.view;
     const rectangles: number[] = [];
     const owners: number[] = [];
     for (let edge = 0; edge < edges.source.length; edge++) {
@@ -341,17 +293,26 @@ export class Scene {
         owners.push(edge);
       }
     }
-    return new Grid(this.bounds, rectangles, owners);
+    return makeGrid(this.bounds, rectangles, owners);
   }
 
-  #indexProducers(): [Int32Array, Int32Array] {
-    const { source, target } = this.picture.edges;
-    const start = new Int32Array(this.picture.calls.name.length + 1);
-    for (const call of target) start[call + 1] += 1;
-    for (let i = 0; i + 1 < start.length; i++) start[i + 1] += start[i];
+  #indexCalls(m: number): [Int32Array, Int32Array] {
+    const { boxOf } = this.view;
+    const start = new Int32Array(m + 1);
+    for (const box of boxOf) start[box + 1] += 1;
+    for (let i = 0; i < m; i++) start[i + 1] += start[i];
     const next = start.slice();
-    const producers = new Int32Array(source.length);
-    for (let edge = 0; edge < source.length; edge++) producers[next[target[edge]]++] = source[edge];
-    return [start, producers];
+    const calls = new Int32Array(boxOf.length);
+    boxOf.forEach((box, call) => {
+      calls[next[box]++] = call;
+    });
+    return [start, calls];
   }
+}
+
+function grow(hull: [number, number, number, number], rect: Bounds): void {
+  hull[0] = Math.min(hull[0], rect[0]);
+  hull[1] = Math.min(hull[1], rect[1]);
+  hull[2] = Math.max(hull[2], rect[2]);
+  hull[3] = Math.max(hull[3], rect[3]);
 }

@@ -1,232 +1,262 @@
 /** The layer list: the picture's twin for the keyboard and for screen readers. */
 
-import { h, longName } from "./dom";
-import { shape } from "./format";
+import { h, listen, longName } from "./dom";
+import { plural, shape } from "./format";
 import type { Scene } from "./geometry";
+import type { Ink } from "./overlay";
 import type { Placed } from "./protocol";
-import { familyOf, type Theme } from "./theme";
+import type { Theme } from "./theme";
 
 export interface ListboxEvents {
   select(call: number): void;
   toggle(call: number): void;
+  open(box: number): void;
+  /** Close the innermost open fold around a box. */
+  close(box: number): void;
+  /** Any other key that means something while the list has the focus. */
+  key(key: string): boolean;
 }
 
 /** Height of an option in px; also in widget.css. Fixed, so that scrolling needs no layout. */
 export const ROW = 26;
 const TYPING = 700;
 
-export class Listbox {
-  readonly element: HTMLDivElement;
-  readonly #events: ListboxEvents;
-  readonly #id: string;
-  readonly #empty: HTMLDivElement;
-  #scene: Scene | null = null;
-  #options: HTMLDivElement[] = [];
-  /** Calls that the search leaves, ascending. */
-  #shown: number[] = [];
-  #active = -1;
-  #typed = "";
-  #typedAt = 0;
+interface Item {
+  readonly option: HTMLDivElement;
+  readonly call: number;
+  readonly box: number;
+  readonly name: string;
+  cut: boolean;
+}
 
-  constructor(id: string, events: ListboxEvents, signal: AbortSignal) {
-    this.#id = id;
-    this.#events = events;
-    this.#empty = h("div", { class: "ks-empty", hidden: "" }, "No call has this in its name.");
-    this.element = h("div", {
-      class: "ks-list",
-      role: "listbox",
-      "aria-label": "Layers",
-      tabindex: "0",
-    });
-    this.element.addEventListener("keydown", (event) => this.#key(event), { signal });
-    this.element.addEventListener(
-      "click",
-      (event) => {
-        const option = (event.target as Element).closest<HTMLElement>("[data-call]");
-        if (option) this.#events.select(Number(option.dataset.call));
-      },
-      { signal },
-    );
+export type Listbox = ReturnType<typeof makeListbox>;
+
+export function makeListbox(id: string, events: ListboxEvents, signal: AbortSignal) {
+  let scene: Scene | null = null;
+  let items: Item[] = [];
+  /** What the search has found; null: the boxes of the picture are listed. */
+  let found: readonly number[] | null = null;
+  /** Of the items. */
+  let active = -1;
+  let typed = "";
+  let typedAt = 0;
+
+  const empty = h("div", "ks-empty", "Nothing has this in its name, class or shape.");
+  const element = h("div", {
+    class: "ks-list",
+    role: "listbox",
+    "aria-label": "Layers",
+    tabindex: "0",
+  });
+  listen(element, "keydown", key, signal);
+  listen(
+    element,
+    "click",
+    (event) => {
+      const option = (event.target as Element).closest<HTMLElement>("[data-call]");
+      if (option) events.select(Number(option.dataset.call));
+    },
+    signal,
+  );
+  listen(
+    element,
+    "dblclick",
+    (event) => {
+      const option = (event.target as Element).closest<HTMLElement>("[data-box]");
+      const box = Number(option?.dataset.box ?? -1);
+      if (scene?.view.boxes.openable[box] && !found) events.open(box);
+    },
+    signal,
+  );
+
+  /** List the boxes of a scene, or what has been found among its calls. */
+  function show(next: Scene, calls: readonly number[] | null): void {
+    scene = next;
+    found = calls;
+    items = calls
+      ? calls.map((call) => makeItem(next, call, next.boxOf(call)))
+      : next.view.boxes.id.map((_, box) => makeItem(next, next.callOf(box), box));
+    active = -1;
+    element.removeAttribute("aria-activedescendant");
+    element.replaceChildren(...items.map(({ option }) => option));
+    if (!items.length) element.append(empty);
   }
 
-  get shown(): readonly number[] {
-    return this.#shown;
-  }
-
-  get active(): number {
-    return this.#active;
-  }
-
-  show(scene: Scene): void {
-    this.#scene = scene;
-    const { calls } = scene.picture;
-    this.#options = calls.name.map((_, call) => this.#option(scene, call));
-    this.#shown = calls.name.map((_, call) => call);
-    this.#active = -1;
-    this.element.removeAttribute("aria-activedescendant");
-    this.element.replaceChildren(...this.#options, this.#empty);
-    this.#empty.hidden = true;
-  }
-
-  /** Draw the families' colours. */
-  paint(theme: Theme): void {
-    if (!this.#scene) return;
-    const { kinds, calls } = this.#scene.picture;
-    const colours = kinds.map((kind) => theme.family[familyOf(kind)]);
-    this.#options.forEach((option, call) => {
-      option.style.setProperty("--ks-family", colours[calls.kind[call]]);
-    });
+  /** Draw the colours of the boxes. */
+  function paint(inks: readonly Ink[]): void {
+    for (const { option, box } of items) {
+      option.style.setProperty("--ks-family", inks[box]?.strong ?? "transparent");
+    }
   }
 
   /** Show the placed cuts: a line below the last call of each point, the part's colour at the left. */
-  mark(placed: Placed, theme: Theme): void {
-    if (!this.#scene) return;
-    const scene = this.#scene;
-    const cut = new Set(
-      placed.cuts.flatMap((each) => each.points.map((p) => scene.callOfPoint(p))),
+  function mark(placed: Placed, theme: Theme): void {
+    const at = scene;
+    if (!at) return;
+    const points = placed.cuts.flatMap((cut) =>
+      cut.points.flatMap((point) => at.graph.callOfPoint(point) ?? []),
     );
+    const cut = new Set(found ? points : points.map((call) => at.boxOf(call)));
     const colours = placed.parts.map((_, index) => theme.part(index).strong);
-    this.#options.forEach((option, call) => {
-      const has = cut.has(call);
-      if (option.classList.contains("ks-cut") !== has) {
-        option.classList.toggle("ks-cut", has);
-        option.setAttribute("aria-label", this.#label(scene, call, has));
+    for (const item of items) {
+      const has = cut.has(found ? item.call : item.box);
+      if (item.cut !== has) {
+        item.cut = has;
+        item.option.classList.toggle("ks-cut", has);
+        item.option.setAttribute("aria-label", label(at, item));
       }
-      const colour = colours.length > 1 ? (colours[placed.partOf[call]] ?? "") : "";
-      option.style.setProperty("--ks-part", colour || "transparent");
-    });
+      const colour = colours.length > 1 ? (colours[placed.partOf[item.call]] ?? "") : "";
+      item.option.style.setProperty("--ks-part", colour || "transparent");
+    }
   }
 
-  /** Keep the calls whose name or class has the text in it. */
-  filter(text: string): void {
-    if (!this.#scene) return;
-    const { calls, kinds } = this.#scene.picture;
-    const wanted = text.trim().toLowerCase();
-    this.#shown = [];
-    this.#options.forEach((option, call) => {
-      const hit =
-        !wanted ||
-        calls.name[call].toLowerCase().includes(wanted) ||
-        kinds[calls.kind[call]].toLowerCase().includes(wanted);
-      option.hidden = !hit;
-      if (hit) this.#shown.push(call);
-    });
-    this.#empty.hidden = this.#shown.length > 0;
-    if (this.#active >= 0) this.activate(this.#active);
-  }
-
-  /** Make a call the active option (-1: none) and bring it into view. */
-  activate(call: number): void {
-    this.#options[this.#active]?.setAttribute("aria-selected", "false");
-    this.#active = call;
-    const option = this.#options[call];
-    if (!option) {
-      this.element.removeAttribute("aria-activedescendant");
+  /** Make the option of a call the active one (-1: none) and bring it into view. */
+  function activate(call: number): void {
+    items[active]?.option.setAttribute("aria-selected", "false");
+    const box = scene?.boxOf(call) ?? -1;
+    active =
+      call < 0
+        ? -1
+        : found
+          ? items.findIndex((item) => item.call === call)
+          : items.findIndex((item) => item.box === box);
+    const item = items[active];
+    if (!item) {
+      element.removeAttribute("aria-activedescendant");
       return;
     }
-    option.setAttribute("aria-selected", "true");
-    if (option.hidden) {
-      this.element.removeAttribute("aria-activedescendant");
-      return;
-    }
-    this.element.setAttribute("aria-activedescendant", option.id);
-    const top = this.#shown.indexOf(call) * ROW;
-    const { scrollTop, clientHeight } = this.element;
-    if (top < scrollTop + ROW) this.element.scrollTop = top - ROW;
+    item.option.setAttribute("aria-selected", "true");
+    element.setAttribute("aria-activedescendant", item.option.id);
+    const top = active * ROW;
+    const { scrollTop, clientHeight } = element;
+    if (top < scrollTop + ROW) element.scrollTop = top - ROW;
     else if (top + 2 * ROW > scrollTop + clientHeight) {
-      this.element.scrollTop = top + 2 * ROW - clientHeight;
+      element.scrollTop = top + 2 * ROW - clientHeight;
     }
   }
 
-  #label(scene: Scene, call: number, cut: boolean): string {
-    const { calls, kinds, tensors } = scene.picture;
-    const said = [
-      calls.name[call],
-      kinds[calls.kind[call]],
-      shape(tensors.shape[calls.firstTensor[call]]),
-    ];
-    if (scene.isCandidate[call]) said.push("one tensor crosses here");
-    if (cut) said.push("cut after this call");
+  function isFold(at: Scene, box: number): boolean {
+    return !found && at.isFold(box);
+  }
+
+  function label(scene: Scene, { call, box, name, cut }: Omit<Item, "option">): string {
+    const { graph, view } = scene;
+    const fold = isFold(scene, box);
+    const said = [name];
+    if (fold) {
+      const calls = plural(scene.callsOf(box).length, "call");
+      said.push(`${view.boxes.kind[box]} of ${calls}`);
+    } else said.push(graph.kind(call));
+    if (!found && view.boxes.openable[box]) said.push("closed");
+    said.push(shape(graph.shape(call)));
+    const [twin] = fold ? [] : graph.twins(call);
+    if (twin !== undefined) said.push(`shares weights with ${graph.name(twin)}`);
+    const candidate = fold ? scene.isCandidate(box) : graph.isCandidate[call];
+    if (candidate) said.push("one tensor crosses here");
+    const inside = scene.framesOf(box);
+    if (inside.length) said.push(`in ${inside[inside.length - 1].title}`);
+    if (cut) said.push(fold ? "cut after this block" : "cut after this call");
     return said.join(", ");
   }
 
-  #option(scene: Scene, call: number): HTMLDivElement {
-    const { calls, kinds, tensors } = scene.picture;
-    const name = calls.name[call];
+  function makeItem(scene: Scene, call: number, box: number): Item {
+    const { graph, view } = scene;
+    const fold = isFold(scene, box);
+    const name = fold ? view.boxes.title[box] : graph.name(call);
+    const candidate = fold ? scene.isCandidate(box) : graph.isCandidate[call];
     const option = h(
       "div",
       {
-        class: scene.isCandidate[call] ? "ks-option ks-candidate" : "ks-option",
+        class: `ks-option${candidate ? " ks-candidate" : ""}${fold ? " ks-fold" : ""}`,
         role: "option",
-        id: `${this.#id}-call-${call}`,
+        id: `${id}-${found ? "call" : "box"}-${found ? call : box}`,
         "aria-selected": "false",
-        "aria-label": this.#label(scene, call, false),
+        "aria-label": label(scene, { call, box, name, cut: false }),
         "data-call": String(call),
-        title: `${name} · ${kinds[calls.kind[call]]}`,
+        "data-box": String(box),
+        title: fold ? name : `${name} · ${graph.kind(call)}`,
       },
       longName(name),
-      h("span", { class: "ks-shape" }, shape(tensors.shape[calls.firstTensor[call]])),
+      // Not as text: what is seen has to be the beginning of what is said.
+      h("span", { class: "ks-shape", "data-shape": shape(graph.shape(call)) }),
     );
-    return option;
+    const level = found ? 0 : scene.framesOf(box).length;
+    if (level) option.style.setProperty("--ks-level", String(Math.min(level, 5)));
+    return { option, call, box, name, cut: false };
   }
 
-  #key(event: KeyboardEvent): void {
+  function key(event: KeyboardEvent): void {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const last = this.#shown.length - 1;
-    if (last < 0) return;
-    // Where the active call is, or would be, among those shown.
-    let at = this.#shown.indexOf(this.#active);
-    const here = at;
-    const page = Math.max(1, Math.floor(this.element.clientHeight / ROW) - 1);
-    switch (event.key) {
-      case "ArrowDown":
-        at += 1;
-        break;
-      case "ArrowUp":
-        at = at < 0 ? 0 : at - 1;
-        break;
-      case "PageDown":
-        at += page;
-        break;
-      case "PageUp":
-        at -= page;
-        break;
-      case "Home":
-        at = 0;
-        break;
-      case "End":
-        at = last;
-        break;
-      case "Enter":
-      case " ":
-        event.preventDefault();
-        event.stopPropagation();
-        if (here >= 0) this.#events.toggle(this.#active);
-        return;
-      default:
-        if (event.key.length !== 1 || !this.#type(event.key, event.timeStamp)) return;
-        event.preventDefault();
-        event.stopPropagation();
-        return;
-    }
+    if (!act(event)) return;
     event.preventDefault();
     event.stopPropagation();
-    at = Math.min(Math.max(at, 0), last);
-    if (at !== here) this.#events.select(this.#shown[at]);
+  }
+
+  function act(event: KeyboardEvent): boolean {
+    const last = items.length - 1;
+    const here = active;
+    const item = items[here];
+    const page = Math.max(1, Math.floor(element.clientHeight / ROW) - 1);
+    const go = (at: number) => {
+      const to = items[Math.min(Math.max(at, 0), last)];
+      if (to && to !== item) events.select(to.call);
+      return true;
+    };
+    switch (event.key) {
+      case "ArrowDown":
+        return go(here + 1);
+      case "ArrowUp":
+        return go(here < 0 ? 0 : here - 1);
+      case "PageDown":
+        return go(here + page);
+      case "PageUp":
+        return go(here - page);
+      case "Home":
+        return go(0);
+      case "End":
+        return go(last);
+      case "Enter":
+      case " ":
+        if (event.shiftKey) return events.key("Shift+Enter");
+        if (item) events.toggle(item.call);
+        return true;
+      case "ArrowRight":
+      case "+":
+        if (item && scene?.view.boxes.openable[item.box]) events.open(item.box);
+        return true;
+      case "ArrowLeft":
+      case "-":
+      case "−":
+        if (item) events.close(item.box);
+        return true;
+      default:
+        if (events.key(event.key)) return true;
+        return event.key.length === 1 && type(event.key, event.timeStamp);
+    }
   }
 
   /** Type the beginning of a name to go there. */
-  #type(letter: string, now: number): boolean {
-    if (!this.#scene) return false;
-    this.#typed = now - this.#typedAt > TYPING ? letter : this.#typed + letter;
-    this.#typedAt = now;
-    const { name } = this.#scene.picture.calls;
-    const prefix = this.#typed.toLowerCase();
+  function type(letter: string, now: number): boolean {
+    typed = now - typedAt > TYPING ? letter : typed + letter;
+    typedAt = now;
+    const prefix = typed.toLowerCase();
     // A single letter goes on to the next; a longer beginning may stay.
-    const from = this.#shown.indexOf(this.#active) + (prefix.length === 1 ? 1 : 0);
-    const order = [...this.#shown.slice(Math.max(from, 0)), ...this.#shown];
-    const call = order.find((each) => name[each].toLowerCase().startsWith(prefix));
-    if (call !== undefined) this.#events.select(call);
+    const from = Math.max(0, active + (prefix.length === 1 ? 1 : 0));
+    const order = [...items.slice(from), ...items];
+    const to = order.find((each) => each.name.toLowerCase().startsWith(prefix));
+    if (to) events.select(to.call);
     return true;
   }
+
+  return {
+    element,
+    /** The calls that the options stand for, in order. */
+    get shown(): readonly number[] {
+      return items.map((item) => item.call);
+    },
+    show,
+    paint,
+    mark,
+    activate,
+  };
 }

@@ -1,6 +1,7 @@
-/** The canvas with its camera: pointer, wheel, pinch, resizing and redrawing when dirty. */
+/** The picture with its camera: what is hit, what is shown, when it is drawn. */
 
 import {
+  anchor,
   type Bounds,
   type Camera,
   fitScale,
@@ -10,216 +11,306 @@ import {
   opening,
   overview,
   panBy,
-  reveal,
+  reveal as revealing,
+  visible as seen,
   toScreen,
   toWorld,
   type ViewSize,
-  visible,
   zoomAbout,
 } from "./camera";
+import { makeScreen } from "./canvas";
 import { h } from "./dom";
-import type { CutLine, Scene } from "./geometry";
-import { type Frame, Painter } from "./painter";
-import type { Part } from "./protocol";
+import type { Scene } from "./geometry";
+import { listenTo } from "./gestures";
+import { onOpenMark, frameAt as openFoldAt } from "./marks";
+import type { Drawn } from "./painter";
 import type { Theme } from "./theme";
+import { Timers } from "./timers";
 
 export interface StageEvents {
-  /** The pointer is over a call (-1: over none), at this place of the stage. */
-  hover(call: number, x: number, y: number): void;
-  press(call: number): void;
+  /** The pointer is over a box (-1: over none), at this place of the stage. */
+  hover(box: number, x: number, y: number): void;
+  /** A box is chosen, at once; whether it is cut after is told by `press`. */
+  choose(box: number): void;
+  press(box: number): void;
   pressLine(index: number): void;
   /** A click on nothing. */
   pressNothing(): void;
+  open(box: number, x: number, y: number): void;
+  close(id: string, x: number, y: number): void;
   /** The camera or the size changed. */
   moved(): void;
 }
 
-/** What the stage draws besides the scene. */
-export interface Drawn {
-  cuts: readonly CutLine[];
-  preview: CutLine | null;
-  partOf: readonly number[];
-  parts: readonly Part[];
-  hover: number;
-  selected: number;
+/** How a place is kept while the drawing changes. */
+export interface Kept {
+  before: Bounds;
+  after: Bounds;
+  /** On the screen; null: the middle of `before`. */
+  at: readonly [number, number] | null;
 }
 
-const DRAG = 4;
 const LINE_REACH = 5;
+/** How long a click on a fold waits for a second one, in ms. */
+export const DOUBLE = 230;
+/** How long nothing must have moved before the picture is drawn sharp again, in ms. */
+const REST = 120;
 
-/** Sizes are only known in a page; jsdom has none. */
-function sizeOf(element: HTMLElement): ViewSize {
-  return { width: element.clientWidth, height: element.clientHeight };
-}
+export type Stage = ReturnType<typeof makeStage>;
 
-export class Stage {
-  readonly element: HTMLDivElement;
-  readonly canvas: HTMLCanvasElement;
-  camera: Camera = { x: 0, y: 0, scale: 1 };
-  scene: Scene | null = null;
-  drawn: Drawn = {
-    cuts: [],
-    preview: null,
-    partOf: [],
-    parts: [],
-    hover: -1,
-    selected: -1,
-  };
-  readonly #events: StageEvents;
-  readonly #painter: Painter | null;
-  readonly #theme: () => Theme;
-  readonly #pointers = new Map<number, { x: number; y: number }>();
-  #view: ViewSize = { width: 0, height: 0 };
-  #fitted = false;
-  #opened = false;
-  #frame = 0;
-  #dragged = 0;
-  #hoverLine = -1;
-  /** A call to show as soon as there is a size. */
-  #wanted = -1;
+export function makeStage(events: StageEvents, theme: () => Theme, signal: AbortSignal) {
+  let camera: Camera = { x: 0, y: 0, scale: 1 };
+  let scene: Scene | null = null;
+  let drawn: Drawn | null = null;
+  let view: ViewSize = { width: 0, height: 0 };
+  let fitted = false;
+  let opened = false;
+  let moving = false;
+  let frame = 0;
+  let hoverLine = -1;
+  /** A box to show as soon as there is a size. */
+  let wanted = -1;
 
-  constructor(events: StageEvents, theme: () => Theme, signal: AbortSignal) {
-    this.#events = events;
-    this.#theme = theme;
-    this.canvas = h("canvas", { class: "ks-picture", role: "img" });
-    this.element = h("div", { class: "ks-stage" }, this.canvas);
-    const context = this.canvas.getContext("2d");
-    this.#painter = context ? new Painter(context) : null;
-    this.#listen(signal);
-    signal.addEventListener("abort", () => cancelAnimationFrame(this.#frame));
-  }
+  const timers: Timers<"press" | "rest"> = new Timers(signal);
+  const canvas: HTMLCanvasElement = h("canvas", { class: "ks-picture", role: "img" });
+  // With a finger the notebook is scrolled at the edges, the picture in between.
+  const edge = (side: string) => h("div", `ks-edge ks-edge-${side}`);
+  const element: HTMLDivElement = h("div", "ks-stage", canvas, edge("left"), edge("right"));
+  const screen = makeScreen(canvas);
+  listenTo(
+    canvas,
+    { pan, zoom, point, leave, grab, click, double, page: () => view.height },
+    signal,
+  );
+  signal.addEventListener("abort", () => cancelAnimationFrame(frame));
 
-  get view(): ViewSize {
-    return this.#view;
-  }
-
-  /** Is the text in the boxes readable at this zoom? */
-  get legible(): boolean {
-    return this.camera.scale >= LEGIBLE + 0.05;
-  }
-
-  show(scene: Scene): void {
-    this.scene = scene;
-    this.#opened = false;
-    this.resize();
+  /** Show another drawing: from its beginning, or with a place kept where it is. */
+  function show(next: Scene, kept: Kept | null = null): void {
+    scene = next;
+    drawn = null;
+    timers.cancel("press");
+    if (!kept || !opened) {
+      opened = false;
+      resize();
+      return;
+    }
+    screen.fade(performance.now());
+    const { before, after } = kept;
+    const middle = toScreen(camera, (before[0] + before[2]) / 2, (before[1] + before[3]) / 2);
+    move(anchor(camera, before, after, kept.at ?? middle));
   }
 
   /** Take the size from the page. The first real size decides what is shown when opened. */
-  resize(): void {
-    const { width, height } = sizeOf(this.element);
-    if (width !== this.#view.width || height !== this.#view.height) {
-      const middle = toWorld(this.camera, this.#view.width / 2, this.#view.height / 2);
-      this.#view = { width, height };
-      if (this.#fitted && this.scene) this.camera = overview(this.scene.bounds, this.#view);
-      else if (this.#opened) {
-        const { scale } = this.camera;
-        this.camera = {
-          x: middle[0] - width / scale / 2,
-          // The top stays where it is: only the middle of the width is kept.
-          y: this.camera.y,
+  function resize(): void {
+    const { clientWidth: width, clientHeight: height } = element;
+    if (width !== view.width || height !== view.height) {
+      const middle = toWorld(camera, view.width / 2, view.height / 2);
+      view = { width, height };
+      if (fitted && scene) camera = overview(scene.bounds, view);
+      else if (opened) {
+        const { scale } = camera;
+        const down = scene?.down ?? true;
+        // The beginning stays where it is: only the middle across is kept.
+        camera = {
+          x: down ? middle[0] - width / scale / 2 : camera.x,
+          y: down ? camera.y : middle[1] - height / scale / 2,
           scale,
         };
       }
     }
-    if (!this.#opened && this.scene && width > 0 && height > 0) {
-      this.#opened = true;
-      this.#move(opening(this.scene.bounds, this.#view));
-      this.reveal(this.#wanted);
-      this.#wanted = -1;
+    if (!opened && scene && width > 0 && height > 0) {
+      opened = true;
+      move(opening(scene.bounds, view, scene.down));
+      reveal(wanted);
+      wanted = -1;
     }
-    this.dirty();
-    this.#events.moved();
+    screen.forget();
+    dirty();
+    events.moved();
   }
 
   /** Show the whole model. */
-  showAll(): void {
-    if (!this.scene) return;
-    this.#move(overview(this.scene.bounds, this.#view));
-    this.#fitted = true;
+  function showAll(): void {
+    if (!scene) return;
+    move(overview(scene.bounds, view));
+    fitted = true;
   }
 
-  /** Bring a call to the middle of the height. */
-  reveal(call: number): void {
-    if (call < 0 || !this.scene?.hasPlace(call)) return;
-    if (!this.#opened) {
-      this.#wanted = call;
+  /** Show these bounds, as large as can be read well. */
+  function focusOn(bounds: Bounds): void {
+    move(overview(bounds, view));
+  }
+
+  /** Bring a box to the middle of the axis. */
+  function reveal(box: number): void {
+    if (box < 0 || !scene?.hasPlace(box)) return;
+    if (!opened) {
+      wanted = box;
       return;
     }
-    this.#move(reveal(this.camera, this.scene.box(call), this.#view));
+    move(revealing(camera, scene.box(box), view, scene.down));
   }
 
-  /** Scroll so that this world height is in the middle. */
-  scrollTo(y: number): void {
-    this.#move({ ...this.camera, y: y - this.#view.height / this.camera.scale / 2 });
+  /** Is any of the box in view? */
+  function sees(box: number): boolean {
+    if (!scene?.hasPlace(box)) return false;
+    const [l, t, r, b] = scene.box(box);
+    const [left, top, right, bottom] = visible();
+    return r > left && l < right && b > top && t < bottom;
   }
 
-  visible(): Bounds {
-    return visible(this.camera, this.#view);
+  /** Scroll so that this place along the axis is in the middle. */
+  function scrollTo(at: number): void {
+    const { width, height } = view;
+    if (scene?.down) move({ ...camera, y: at - height / camera.scale / 2 });
+    else move({ ...camera, x: at - width / camera.scale / 2 });
+  }
+
+  function visible(): Bounds {
+    return seen(camera, view);
   }
 
   /** Redraw in the next frame. */
-  dirty(): void {
-    if (this.#frame || !this.#painter) return;
-    this.#frame = requestAnimationFrame(() => {
-      this.#frame = 0;
-      this.#paint();
+  function dirty(): void {
+    if (frame || !screen.usable) return;
+    frame = requestAnimationFrame(() => {
+      frame = 0;
+      paint();
     });
   }
 
-  #paint(): void {
-    const { scene } = this;
-    const { width, height } = this.#view;
-    if (!scene || !this.#painter || width === 0) return;
-    const ratio = window.devicePixelRatio || 1;
-    const deviceWidth = Math.round(width * ratio);
-    const deviceHeight = Math.round(height * ratio);
-    // Setting a canvas's size clears it and is slow: only when it changed.
-    if (this.canvas.width !== deviceWidth) this.canvas.width = deviceWidth;
-    if (this.canvas.height !== deviceHeight) this.canvas.height = deviceHeight;
-    const frame: Frame = {
-      ...this.drawn,
-      leaving: this.#hoverLine,
-      scene,
-      camera: this.camera,
-      view: this.#view,
-      ratio,
-      theme: this.#theme(),
-    };
-    this.#painter.paint(frame);
+  // ---- what gestures mean ---------------------------------------------------------------------
+  function pan(dx: number, dy: number): void {
+    move(panBy(camera, dx, dy));
   }
 
-  #move(camera: Camera): void {
-    if (!this.scene) return;
-    this.#fitted = false;
-    this.camera = keepInside(camera, this.scene.bounds, this.#view);
-    this.dirty();
-    this.#events.moved();
+  function zoom(x: number, y: number, factor: number): void {
+    if (!scene) return;
+    const low = minScale(scene.bounds, view);
+    move(zoomAbout(camera, x, y, factor, low));
   }
 
-  #zoom(x: number, y: number, factor: number): void {
-    if (!this.scene) return;
-    const low = minScale(this.scene.bounds, this.#view);
-    this.#move(zoomAbout(this.camera, x, y, factor, low));
+  /** Zoom about the middle. */
+  function zoomBy(factor: number): void {
+    zoom(view.width / 2, view.height / 2, factor);
   }
 
-  #at(event: MouseEvent): [number, number] {
-    const box = this.canvas.getBoundingClientRect();
-    return [event.clientX - box.left, event.clientY - box.top];
+  function grab(): void {
+    events.hover(-1, 0, 0);
   }
 
-  /** The call under a place of the stage; small boxes are easier to hit from far. */
-  #callAt(x: number, y: number): number {
-    if (!this.scene) return -1;
-    const [wx, wy] = toWorld(this.camera, x, y);
-    const slack = this.camera.scale < 0.3 ? 2 / this.camera.scale : 0;
-    return this.scene.callAt(wx, wy, slack);
+  function point(x: number, y: number): void {
+    const box = boxAt(x, y);
+    const close = frameAt(x, y);
+    const line = box < 0 && !close ? lineAt(x, y) : -1;
+    if (line !== hoverLine) {
+      hoverLine = line;
+      canvas.title = line >= 0 ? "Click to remove this cut" : "";
+      screen.forget();
+      dirty();
+    }
+    canvas.style.cursor = box >= 0 || line >= 0 || close ? "pointer" : "grab";
+    events.hover(close ? -1 : box, x, y);
   }
 
-  #lineAt(y: number): number {
+  function leave(): void {
+    hoverLine = -1;
+    events.hover(-1, 0, 0);
+    dirty();
+  }
+
+  function click(x: number, y: number, touch: boolean): void {
+    const fold = frameAt(x, y);
+    if (fold) {
+      events.close(fold, x, y);
+      return;
+    }
+    const box = boxAt(x, y);
+    if (box < 0) {
+      const line = lineAt(x, y);
+      if (line >= 0) events.pressLine(line);
+      else events.pressNothing();
+      return;
+    }
+    if (onMark(box, x, y)) {
+      events.open(box, x, y);
+      return;
+    }
+    const again = drawn?.selected === box;
+    events.choose(box);
+    // A finger cannot hover: its first tap looks, the second one cuts.
+    if (touch && !again) return;
+    // On a fold this may be the first half of a double click, which opens.
+    if (scene?.view.boxes.openable[box]) {
+      timers.later("press", DOUBLE, () => events.press(box));
+    } else events.press(box);
+  }
+
+  function double(x: number, y: number): void {
+    const box = boxAt(x, y);
+    if (box >= 0 && scene?.view.boxes.openable[box]) {
+      timers.cancel("press");
+      if (!onMark(box, x, y)) events.open(box, x, y);
+    } else if (box < 0 && lineAt(x, y) < 0 && !frameAt(x, y)) toggleFit(x, y);
+    // On a call or a line a double click is two clicks.
+  }
+
+  // ---- inside ---------------------------------------------------------------------------------
+  function paint(): void {
+    if (!scene || !drawn || view.width === 0) return;
+    const again = screen.paint(
+      {
+        ...drawn,
+        leaving: hoverLine,
+        scene,
+        camera,
+        view,
+        ratio: window.devicePixelRatio || 1,
+        theme: theme(),
+      },
+      moving,
+      performance.now(),
+    );
+    if (again) dirty();
+  }
+
+  function move(to: Camera): void {
+    if (!scene) return;
+    fitted = false;
+    camera = keepInside(to, scene.bounds, view);
+    moving = true;
+    timers.later("rest", REST, () => {
+      moving = false;
+      dirty();
+    });
+    dirty();
+    events.moved();
+  }
+
+  /** The box under a place of the stage; small boxes are easier to hit from far. */
+  function boxAt(x: number, y: number): number {
+    if (!scene) return -1;
+    const [wx, wy] = toWorld(camera, x, y);
+    const slack = camera.scale < 0.3 ? 2 / camera.scale : 0;
+    return scene.boxAt(wx, wy, slack);
+  }
+
+  function onMark(box: number, x: number, y: number): boolean {
+    if (!scene || camera.scale < LEGIBLE - 0.05) return false;
+    return onOpenMark(scene, box, ...toWorld(camera, x, y));
+  }
+
+  function frameAt(x: number, y: number): string | null {
+    if (!scene || camera.scale < 0.35) return null;
+    return openFoldAt(scene, ...toWorld(camera, x, y))?.id ?? null;
+  }
+
+  function lineAt(x: number, y: number): number {
     let found = -1;
     let best = LINE_REACH;
-    this.drawn.cuts.forEach((line, index) => {
-      const distance = Math.abs(toScreen(this.camera, 0, line.y)[1] - y);
+    drawn?.cuts.forEach((line, index) => {
+      const [sx, sy] = toScreen(camera, line.at, line.at);
+      const distance = scene?.down ? Math.abs(sy - y) : Math.abs(sx - x);
       if (distance <= best) {
         best = distance;
         found = index;
@@ -228,130 +319,48 @@ export class Stage {
     return found;
   }
 
-  #point(x: number, y: number): void {
-    const call = this.#callAt(x, y);
-    const line = call < 0 ? this.#lineAt(y) : -1;
-    if (line !== this.#hoverLine) {
-      this.#hoverLine = line;
-      this.canvas.title = line >= 0 ? "Click to remove this cut" : "";
-      this.dirty();
-    }
-    this.canvas.style.cursor = call >= 0 || line >= 0 ? "pointer" : "grab";
-    this.#events.hover(call, x, y);
-  }
-
-  #leave(): void {
-    this.#hoverLine = -1;
-    this.#events.hover(-1, 0, 0);
-    this.dirty();
-  }
-
-  #listen(signal: AbortSignal): void {
-    const { canvas } = this;
-    const pointers = this.#pointers;
-    canvas.addEventListener(
-      "pointerdown",
-      (event) => {
-        if (event.button !== 0) return;
-        const [x, y] = this.#at(event);
-        if (pointers.size === 0) this.#dragged = 0;
-        pointers.set(event.pointerId, { x, y });
-        canvas.setPointerCapture?.(event.pointerId);
-      },
-      { signal },
-    );
-    canvas.addEventListener(
-      "pointermove",
-      (event) => {
-        const [x, y] = this.#at(event);
-        const before = pointers.get(event.pointerId);
-        if (!before) {
-          if (event.pointerType !== "touch") this.#point(x, y);
-          return;
-        }
-        if (pointers.size === 1) this.#drag(before, x, y);
-        else this.#pinch(event.pointerId, before, x, y);
-        if (this.#dragged > DRAG) pointers.set(event.pointerId, { x, y });
-      },
-      { signal },
-    );
-    const release = (event: PointerEvent) => {
-      const known = pointers.delete(event.pointerId);
-      const [x, y] = this.#at(event);
-      this.canvas.style.cursor = "grab";
-      if (!known || pointers.size > 0 || event.type !== "pointerup") return;
-      if (this.#dragged <= DRAG) this.#click(x, y);
-      else if (event.pointerType !== "touch") this.#point(x, y);
-    };
-    canvas.addEventListener("pointerup", release, { signal });
-    canvas.addEventListener("pointercancel", release, { signal });
-    canvas.addEventListener("pointerleave", () => pointers.size || this.#leave(), { signal });
-    canvas.addEventListener(
-      "dblclick",
-      (event) => {
-        const [x, y] = this.#at(event);
-        // On a call or a line a double click is two clicks.
-        if (this.#callAt(x, y) >= 0 || this.#lineAt(y) >= 0) return;
-        this.#toggleFit(x, y);
-      },
-      { signal },
-    );
-    canvas.addEventListener(
-      "wheel",
-      (event) => {
-        const [x, y] = this.#at(event);
-        const unit = event.deltaMode === 1 ? 16 : event.deltaMode === 2 ? this.#view.height : 1;
-        if (event.ctrlKey || event.metaKey) {
-          event.preventDefault();
-          const step = Math.min(Math.max(event.deltaY * unit, -120), 120);
-          this.#zoom(x, y, Math.exp(-step * 0.004));
-        } else if (event.shiftKey) {
-          event.preventDefault();
-          // With Shift a mouse wheel reports one axis, a trackpad both.
-          const both = event.deltaX !== 0 && event.deltaY !== 0;
-          const dy = event.deltaY || event.deltaX;
-          this.#move(panBy(this.camera, both ? -event.deltaX * unit : 0, -dy * unit));
-        }
-        // A plain wheel belongs to the notebook.
-      },
-      { signal, passive: false },
-    );
-  }
-
-  #drag(before: { x: number; y: number }, x: number, y: number): void {
-    this.#dragged = Math.max(this.#dragged, Math.hypot(x - before.x, y - before.y));
-    if (this.#dragged <= DRAG) return;
-    this.canvas.style.cursor = "grabbing";
-    this.#events.hover(-1, 0, 0);
-    this.#move(panBy(this.camera, x - before.x, y - before.y));
-  }
-
-  #pinch(id: number, before: { x: number; y: number }, x: number, y: number): void {
-    const other = [...this.#pointers].find(([key]) => key !== id)?.[1];
-    if (!other) return;
-    this.#dragged = DRAG + 1;
-    const old = Math.hypot(before.x - other.x, before.y - other.y) || 1;
-    const now = Math.hypot(x - other.x, y - other.y) || 1;
-    this.#zoom((before.x + other.x) / 2, (before.y + other.y) / 2, now / old);
-    this.#move(panBy(this.camera, (x - before.x) / 2, (y - before.y) / 2));
-  }
-
-  #click(x: number, y: number): void {
-    const call = this.#callAt(x, y);
-    if (call >= 0) {
-      this.#events.press(call);
-      return;
-    }
-    const line = this.#lineAt(y);
-    if (line >= 0) this.#events.pressLine(line);
-    else this.#events.pressNothing();
-  }
-
   /** All of it, or from there back to reading at that place. */
-  #toggleFit(x: number, y: number): void {
-    if (!this.scene) return;
-    const whole = fitScale(this.scene.bounds, this.#view);
-    if (this.#fitted && whole < LEGIBLE) this.#zoom(x, y, 0.9 / this.camera.scale);
-    else this.showAll();
+  function toggleFit(x: number, y: number): void {
+    if (!scene) return;
+    const whole = fitScale(scene.bounds, view);
+    if (fitted && whole < LEGIBLE) zoom(x, y, 0.9 / camera.scale);
+    else showAll();
   }
+
+  return {
+    element,
+    canvas,
+    get camera() {
+      return camera;
+    },
+    get scene() {
+      return scene;
+    },
+    get view(): ViewSize {
+      return view;
+    },
+    /** Is the text in the boxes readable at this zoom? */
+    get legible(): boolean {
+      return camera.scale >= LEGIBLE + 0.05;
+    },
+    /** Is the whole model in view because the person asked for it? */
+    get fitted(): boolean {
+      return fitted;
+    },
+    set drawn(next: Drawn) {
+      drawn = next;
+      screen.forget();
+      dirty();
+    },
+    show,
+    resize,
+    showAll,
+    focusOn,
+    reveal,
+    sees,
+    scrollTo,
+    visible,
+    dirty,
+    zoomBy,
+  };
 }

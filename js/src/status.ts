@@ -1,13 +1,14 @@
 /** The line at the foot: what is under way, what Python says, and what was refused. */
 
 import { GONE } from "./kernel";
-import type { Kind, Model, Progress } from "./protocol";
+import { decodeBusy, type Kind, type Model, type Progress } from "./protocol";
 
 /** The elements that the status fills. */
 export interface StatusElements {
   status: HTMLElement;
   alert: HTMLElement;
   progress: HTMLProgressElement;
+  cancel: HTMLButtonElement;
 }
 
 const WORDS: Record<Kind, string> = {
@@ -20,35 +21,30 @@ const WORDS: Record<Kind, string> = {
   split: "The split",
   verify: "The verification",
   code: "The code",
+  move: "The cut",
+  view: "The other view",
+  costs: "The costs",
+  measure: "The measurement",
+  plan: "The plan",
+  cancel: "Cancelling",
 };
 
-export class Status {
-  readonly #model: Model;
-  readonly #elements: StatusElements;
-  readonly #alive: () => boolean;
+export type Status = ReturnType<typeof makeStatus>;
+
+export function makeStatus(model: Model, elements: StatusElements, alive: () => boolean) {
   /** Sentences of our own that stand before Python's: the kernel is busy; progress; a hint. */
-  #slow = "";
-  #doing = "";
-  #notice = "";
+  let slow = "";
+  let doing = "";
+  let hint = "";
   /** The refusal of the last request, until something else happens. */
-  #refused = "";
-  #broken = "";
+  let refusal = "";
+  let fault = "";
 
-  constructor(model: Model, elements: StatusElements, alive: () => boolean) {
-    this.#model = model;
-    this.#elements = elements;
-    this.#alive = alive;
-  }
-
-  show(): void {
-    const { status, alert } = this.#elements;
-    const error = this.#broken || this.#refused || String(this.#model.get("last_error") ?? "");
-    const own = this.#broken
-      ? ""
-      : this.#alive()
-        ? this.#slow || this.#doing || this.#notice
-        : GONE;
-    const text = own || (error ? "" : String(this.#model.get("status") ?? ""));
+  function show(): void {
+    const { status, alert } = elements;
+    const error = fault || refusal || String(model.get("last_error") ?? "");
+    const own = fault ? "" : alive() ? slow || doing || hint : GONE;
+    const text = own || (error ? "" : String(model.get("status") ?? ""));
     const wrong = own ? "" : error;
     // Only when it changed: a live region that is written again is read aloud again.
     if (status.textContent !== text) status.textContent = text;
@@ -56,52 +52,75 @@ export class Status {
   }
 
   /** Why the picture cannot be shown; empty when it can. */
-  broken(why: string): void {
-    this.#broken = why;
-    this.show();
+  function broken(why: string): void {
+    fault = why;
+    show();
   }
 
   /** How the last request was refused; empty when it was not. A hint is over either way. */
-  refused(error: string): void {
-    this.#notice = "";
-    this.#refused = error;
-    this.show();
+  function refused(error: string): void {
+    hint = "";
+    refusal = error;
+    show();
   }
 
   /** The last refusal no longer matters. A hint stays. */
-  forgive(): void {
-    this.#refused = "";
-    this.show();
+  function forgive(): void {
+    refusal = "";
+    show();
   }
 
   /** A hint of our own, until something else happens. */
-  notice(sentence: string): void {
-    this.#notice = sentence;
-    this.show();
+  function notice(sentence: string): void {
+    hint = sentence;
+    show();
   }
 
   /** The kernel has not answered for a while. */
-  silent(kind: Kind): void {
-    this.#slow = `No answer from the kernel yet, it may be busy: ${WORDS[kind].toLowerCase()} will follow when it is free.`;
-    this.show();
+  function silent(kind: Kind): void {
+    slow = `No answer from the kernel yet, it may be busy: ${WORDS[kind].toLowerCase()} will follow when it is free.`;
+    show();
   }
 
-  progress({ what, done, total }: Progress): void {
-    const { progress } = this.#elements;
-    this.#slow = "";
-    progress.hidden = false;
-    progress.max = Math.max(1, total);
-    progress.value = done;
-    progress.setAttribute("aria-label", what || "Progress");
-    this.#doing = total > 0 ? `${what} (${done} of ${total})` : what;
-    this.show();
+  function progress({ what, done, total }: Omit<Progress, "kind">): void {
+    const { progress: bar } = elements;
+    slow = "";
+    bar.hidden = false;
+    if (total > 0) {
+      bar.max = total;
+      bar.value = done;
+    } else bar.removeAttribute("value");
+    bar.setAttribute("aria-label", what || "Progress");
+    doing = total > 0 ? `${what} (${done} of ${total})` : what;
+    show();
+  }
+
+  /** The kernel is at long work, or no longer. */
+  function readBusy(): void {
+    const busy = decodeBusy(model.get("_busy"));
+    elements.cancel.hidden = !busy;
+    if (busy) progress(busy);
+    else idle();
   }
 
   /** Nothing is under way any more. */
-  idle(): void {
-    this.#slow = "";
-    this.#doing = "";
-    this.#elements.progress.hidden = true;
-    this.show();
+  function idle(): void {
+    if (decodeBusy(model.get("_busy"))) return;
+    slow = "";
+    doing = "";
+    elements.progress.hidden = true;
+    show();
   }
+
+  return {
+    show,
+    broken,
+    refused,
+    forgive,
+    notice,
+    silent,
+    progress,
+    readBusy,
+    idle,
+  };
 }

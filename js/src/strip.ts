@@ -1,183 +1,323 @@
-/** The overview beside the picture: the whole height of the model, with a frame to drag. */
+/** Overview and landscape: what crosses along the model, the cuts to drag, the frame of what is seen. */
 
 import type { Bounds } from "./camera";
-import { h } from "./dom";
+import { h, listen } from "./dom";
 import type { Scene } from "./geometry";
-import type { Drawn } from "./stage";
-import { familyOf, type Theme } from "./theme";
+import { type Landscape, makeLandscape } from "./landscape";
+import type { Drawn } from "./painter";
+import type { Theme } from "./theme";
 
 export interface StripEvents {
-  /** Bring this world height to the middle of the picture. */
-  scrollTo(y: number): void;
+  /** Bring this place along the axis to the middle of the picture. */
+  scrollTo(at: number): void;
+  /** The pointer is at this place (null: nowhere). */
+  point(at: number | null, landscape: Landscape): void;
+  /** A cut was dragged to the place after this box. */
+  move(index: number, box: number): void;
 }
 
-const PAD = 6;
+export interface StripState {
+  visible: Bounds;
+  theme: Theme;
+  /** Cuts may be dragged. */
+  editable: boolean;
+}
+
+const PAD = 8;
 const MIN_FRAME = 10;
+const HANDLE = 6;
 
-export class Strip {
-  readonly canvas: HTMLCanvasElement;
-  scene: Scene | null = null;
-  readonly #context: CanvasRenderingContext2D | null;
-  #frame = 0;
-  #height = 0;
+type Grip = { cut: number; box: number } | { cut: -1; offset: number };
 
-  constructor(
-    private readonly state: () => { visible: Bounds; drawn: Drawn; theme: Theme },
-    events: StripEvents,
-    signal: AbortSignal,
-  ) {
-    // For the eyes and the mouse only; the list does the same for everyone.
-    this.canvas = h("canvas", { class: "ks-strip", "aria-hidden": "true" });
-    this.#context = this.canvas.getContext("2d");
-    let grip: number | null = null;
-    const worldAt = (event: PointerEvent) =>
-      this.#world(event.clientY - this.canvas.getBoundingClientRect().top);
-    this.canvas.addEventListener(
-      "pointerdown",
-      (event) => {
-        if (event.button !== 0) return;
-        event.preventDefault();
-        const { visible } = this.state();
-        const y = worldAt(event);
-        const middle = (visible[1] + visible[3]) / 2;
-        // On the frame it is held where it was taken; elsewhere it jumps there.
-        grip = Math.abs(y - middle) <= this.#halfFrame(visible) ? y - middle : 0;
-        this.canvas.setPointerCapture?.(event.pointerId);
-        events.scrollTo(y - grip);
-      },
-      { signal },
-    );
-    this.canvas.addEventListener(
-      "pointermove",
-      (event) => grip !== null && events.scrollTo(worldAt(event) - grip),
-      { signal },
-    );
-    for (const end of ["pointerup", "pointercancel"]) {
-      this.canvas.addEventListener(end, () => (grip = null), { signal });
-    }
-    signal.addEventListener("abort", () => cancelAnimationFrame(this.#frame));
-  }
+export type Strip = ReturnType<typeof makeStrip>;
 
-  dirty(): void {
-    if (this.#frame || !this.#context) return;
-    this.#frame = requestAnimationFrame(() => {
-      this.#frame = 0;
-      this.#paint();
+export function makeStrip(state: () => StripState, events: StripEvents, signal: AbortSignal) {
+  let scene: Scene | null = null;
+  let landscape: Landscape | null = null;
+  /** Everything but the frame, which moves all the time. */
+  let ground: HTMLCanvasElement | null = null;
+  let groundOf: Drawn | null = null;
+  let grip: Grip | null = null;
+  let drawn: Drawn | null = null;
+  let frame = 0;
+  let length = 0;
+
+  // For the eyes and the mouse only; list and panel do the same for everyone.
+  const canvas: HTMLCanvasElement = h("canvas", { class: "ks-strip", "aria-hidden": "true" });
+  const context: CanvasRenderingContext2D | null = canvas.getContext("2d");
+  wire();
+  signal.addEventListener("abort", () => cancelAnimationFrame(frame));
+
+  function dirty(): void {
+    if (frame || !context) return;
+    frame = requestAnimationFrame(() => {
+      frame = 0;
+      paint();
     });
   }
 
-  #halfFrame(visible: Bounds): number {
-    const least = (MIN_FRAME / 2) * this.#perPixel();
-    return Math.max((visible[3] - visible[1]) / 2, least);
+  /** The size or the colours have changed. */
+  function repaint(): void {
+    ground = null;
+    dirty();
   }
 
-  #perPixel(): number {
-    const bounds = this.scene?.bounds ?? [0, 0, 1, 1];
-    return (bounds[3] - bounds[1]) / Math.max(1, this.#height - 2 * PAD);
+  // ---- dragging -------------------------------------------------------------------------------
+
+  function wire(): void {
+    const at = (event: PointerEvent) => {
+      const box = canvas.getBoundingClientRect();
+      return scene?.down === false ? event.clientX - box.left : event.clientY - box.top;
+    };
+    listen(
+      canvas,
+      "pointerdown",
+      (event) => {
+        if (event.button !== 0 || !scene) return;
+        event.preventDefault();
+        canvas.setPointerCapture?.(event.pointerId);
+        take(at(event));
+      },
+      signal,
+    );
+    listen(
+      canvas,
+      "pointermove",
+      (event) => {
+        if (grip) pull(at(event));
+        else {
+          const cut = cutAt(at(event));
+          canvas.style.cursor = cut >= 0 ? (scene?.down ? "ns-resize" : "ew-resize") : "grab";
+          if (landscape) events.point(world(at(event)), landscape);
+        }
+      },
+      signal,
+    );
+    listen(canvas, "pointerup", () => drop(true), signal);
+    listen(canvas, "pointercancel", () => drop(false), signal);
+    listen(canvas, "pointerleave", () => landscape && events.point(null, landscape), signal);
   }
 
-  #world(y: number): number {
-    return (this.scene?.bounds[1] ?? 0) + (y - PAD) * this.#perPixel();
+  function cutAt(at: number): number {
+    if (!drawn || !state().editable) return -1;
+    const near = drawn.cuts.map((line) => Math.abs(screen(line.at) - at));
+    const best = near.reduce((a, b, i) => (b < (near[a] ?? Infinity) ? i : a), -1);
+    return near[best] <= HANDLE ? best : -1;
   }
 
-  #screen(y: number): number {
-    return PAD + (y - (this.scene?.bounds[1] ?? 0)) / this.#perPixel();
+  function take(at: number): void {
+    const cut = cutAt(at);
+    if (cut >= 0) {
+      grip = { cut, box: -1 };
+      return;
+    }
+    const [low, high] = span(state().visible);
+    const place = world(at);
+    const middle = (low + high) / 2;
+    const half = Math.max((high - low) / 2, (MIN_FRAME / 2) * perPixel());
+    // On the frame it is held where it was taken; elsewhere it jumps there.
+    const offset = Math.abs(place - middle) <= half ? place - middle : 0;
+    grip = { cut: -1, offset };
+    events.scrollTo(place - offset);
   }
 
-  #paint(): void {
-    const c = this.#context;
-    const { scene } = this;
-    const width = this.canvas.clientWidth;
-    const height = this.canvas.clientHeight;
+  function pull(at: number): void {
+    if (!grip) return;
+    if (grip.cut < 0) {
+      events.scrollTo(world(at) - (grip as { offset: number }).offset);
+      return;
+    }
+    grip = { cut: grip.cut, box: nearest(world(at)) };
+    if (landscape) events.point(world(at), landscape);
+    dirty();
+  }
+
+  function drop(meant: boolean): void {
+    const held = grip;
+    grip = null;
+    if (meant && held && held.cut >= 0 && "box" in held && held.box >= 0) {
+      events.move(held.cut, held.box);
+    }
+    dirty();
+  }
+
+  /** The box after which a cut would lie nearest to a place; candidates are preferred. */
+  function nearest(at: number): number {
+    let found = -1;
+    let best = Infinity;
+    for (let box = 0; scene && box < scene.size; box++) {
+      if (!scene.hasPlace(box)) continue;
+      const lack = scene.isCandidate(box) ? 0 : 5 * perPixel();
+      const distance = Math.abs(scene.lineAt([box]) - at) + lack;
+      if (distance >= best) continue;
+      best = distance;
+      found = box;
+    }
+    return found;
+  }
+
+  // ---- places ---------------------------------------------------------------------------------
+  function span(bounds: Bounds): [number, number] {
+    return scene?.down === false ? [bounds[0], bounds[2]] : [bounds[1], bounds[3]];
+  }
+
+  function perPixel(): number {
+    const [low, high] = span(scene?.bounds ?? [0, 0, 1, 1]);
+    return Math.max(high - low, 1) / Math.max(1, length - 2 * PAD);
+  }
+
+  function world(at: number): number {
+    return span(scene?.bounds ?? [0, 0, 1, 1])[0] + (at - PAD) * perPixel();
+  }
+
+  function screen(at: number): number {
+    return PAD + (at - span(scene?.bounds ?? [0, 0, 1, 1])[0]) / perPixel();
+  }
+
+  // ---- painting -------------------------------------------------------------------------------
+  function paint(): void {
+    const c = context;
+    const { clientWidth: width, clientHeight: height } = canvas;
     if (!c || !scene || !width || !height) return;
-    this.#height = height;
     const ratio = window.devicePixelRatio || 1;
-    if (this.canvas.width !== Math.round(width * ratio)) {
-      this.canvas.width = Math.round(width * ratio);
+    length = scene.down ? height : width;
+    const [w, h_] = [Math.round(width * ratio), Math.round(height * ratio)];
+    if (canvas.width !== w) canvas.width = w;
+    if (canvas.height !== h_) canvas.height = h_;
+    const now = state();
+    if (!ground || groundIsOld() || ground.width !== w) {
+      ground = document.createElement("canvas");
+      ground.width = w;
+      ground.height = h_;
+      groundOf = drawn;
+      const on = ground.getContext("2d");
+      if (on) {
+        orient(on, scene.down, ratio);
+        paintGround(on, scene.down ? width : height, now.theme);
+      }
     }
-    if (this.canvas.height !== Math.round(height * ratio)) {
-      this.canvas.height = Math.round(height * ratio);
+    c.setTransform(1, 0, 0, 1, 0, 0);
+    c.clearRect(0, 0, w, h_);
+    c.drawImage(ground, 0, 0);
+    orient(c, scene.down, ratio);
+    paintFrame(c, scene.down ? width : height, now);
+  }
+
+  /** Pointing changes what is drawn in the picture, but little of it is on the ground here. */
+  function groundIsOld(): boolean {
+    const [a, b] = [groundOf, drawn];
+    return a?.cuts !== b?.cuts || !sameSet(a?.found, b?.found);
+  }
+
+  /** Below this, x is across and y along the axis, whichever way the model runs. */
+  function orient(c: CanvasRenderingContext2D, down: boolean, ratio: number): void {
+    if (down) c.setTransform(ratio, 0, 0, ratio, 0, 0);
+    else c.setTransform(0, ratio, ratio, 0, 0, 0);
+  }
+
+  function paintGround(c: CanvasRenderingContext2D, width: number, theme: Theme): void {
+    if (!scene) return;
+    paintBars(c, width, theme);
+    c.fillStyle = theme.dim;
+    for (let box = 0; box < scene.size; box++) {
+      if (!scene.isCandidate(box) || !scene.hasPlace(box)) continue;
+      c.fillRect(width - 3, Math.round(screen(scene.lineAt([box]))) - 0.5, 3, 1);
     }
-    const { visible, drawn, theme } = this.state();
-    c.setTransform(ratio, 0, 0, ratio, 0, 0);
-    c.clearRect(0, 0, width, height);
-    this.#boxes(c, scene, width, drawn, theme);
-    this.#candidates(c, scene, width, theme);
-    c.strokeStyle = theme.accent;
-    c.lineWidth = 2;
-    for (const line of drawn.cuts) this.#rule(c, line.y, width);
-    if (drawn.preview) {
-      c.setLineDash([3, 2]);
-      c.lineWidth = 1;
-      this.#rule(c, drawn.preview.y, width);
-      c.setLineDash([]);
+    if (!drawn) return;
+    c.fillStyle = theme.accent;
+    for (const box of drawn.found) {
+      if (!scene.hasPlace(box)) continue;
+      const at = scene.down ? scene.view.y[box] : scene.view.x[box];
+      c.fillRect(0, Math.round(screen(at)) - 1, 5, 2);
     }
-    const middle = this.#screen((visible[1] + visible[3]) / 2);
-    const half = this.#halfFrame(visible) / this.#perPixel();
+  }
+
+  /** Bars of what crosses, in the colours of the parts. The root of the bytes: valleys must show. */
+  function paintBars(c: CanvasRenderingContext2D, width: number, theme: Theme): void {
+    if (!landscape) return;
+    const cuts = (drawn?.cuts ?? []).map((line) => line.at);
+    const room = width - 12;
+    const step = perPixel();
+    for (let at = PAD; at < length - PAD; at++) {
+      const place = world(at);
+      const bytes = landscape.range(place, place + step)[1];
+      if (!bytes) continue;
+      const part = cuts.filter((cut) => cut <= place).length;
+      c.fillStyle = cuts.length ? theme.part(part).strong : theme.edge;
+      c.globalAlpha = cuts.length ? 0.55 : 0.75;
+      c.fillRect(5, at, Math.max(1, room * Math.sqrt(bytes / landscape.peak)), 1);
+    }
+    c.globalAlpha = 1;
+  }
+
+  function paintFrame(c: CanvasRenderingContext2D, width: number, { visible, theme }: StripState) {
+    const [low, high] = span(visible);
+    const middle = screen((low + high) / 2);
+    const half = Math.max((high - low) / 2 / perPixel(), MIN_FRAME / 2);
     const top = Math.max(1, middle - half);
-    const bottom = Math.min(height - 1, middle + half);
+    const bottom = Math.min(length - 1, middle + half);
     c.beginPath();
-    c.rect(1, top, width - 2, Math.max(bottom - top, MIN_FRAME));
-    c.globalAlpha = 0.12;
+    c.roundRect?.(1, top, width - 2, Math.max(bottom - top, MIN_FRAME), 4);
+    c.globalAlpha = 0.08;
     c.fillStyle = theme.ink;
     c.fill();
-    c.globalAlpha = 0.55;
+    c.globalAlpha = 0.5;
     c.lineWidth = 1;
     c.strokeStyle = theme.ink;
     c.stroke();
     c.globalAlpha = 1;
-  }
-
-  /** Tiny boxes. Those that fall on the same pixel of the same column are drawn once. */
-  #boxes(
-    c: CanvasRenderingContext2D,
-    scene: Scene,
-    width: number,
-    drawn: Drawn,
-    theme: Theme,
-  ): void {
-    const { picture, bounds } = scene;
-    const span = Math.max(bounds[2] - bounds[0], picture.size[0] * 2.4);
-    const left = (bounds[0] + bounds[2] - span) / 2;
-    const room = width - 10;
-    const w = Math.max(2, (picture.size[0] / span) * room);
-    const h = Math.max(1, picture.size[1] / this.#perPixel());
-    const colours = picture.kinds.map((kind) => theme.family[familyOf(kind)]);
-    const done = new Set<number>();
-    for (let call = 0; call < picture.x.length; call++) {
-      if (!scene.hasPlace(call)) continue;
-      const x = 4 + ((picture.x[call] - picture.size[0] / 2 - left) / span) * room;
-      const y = this.#screen(picture.y[call] - picture.size[1] / 2);
-      const key = Math.round(y * 2) * 1000 + Math.round(x);
-      if (done.has(key)) continue;
-      done.add(key);
-      c.fillStyle =
-        drawn.parts.length > 1
-          ? theme.part(drawn.partOf[call] ?? 0).strong
-          : colours[picture.calls.kind[call]];
-      c.fillRect(x, y, w, h);
+    c.strokeStyle = theme.accent;
+    c.fillStyle = theme.accent;
+    const held = grip && "box" in grip && grip.box >= 0 ? grip : null;
+    drawn?.cuts.forEach((line, index) => {
+      paintCut(c, held?.cut === index ? scene!.lineAt([held.box]) : line.at, width);
+    });
+    if (drawn?.preview) {
+      c.setLineDash([3, 2]);
+      rule(c, drawn.preview.at, width, 1);
+      c.setLineDash([]);
     }
   }
 
-  #candidates(c: CanvasRenderingContext2D, scene: Scene, width: number, theme: Theme): void {
-    c.strokeStyle = theme.dim;
-    c.lineWidth = 1;
+  /** A line with a handle. */
+  function paintCut(c: CanvasRenderingContext2D, at: number, width: number): void {
+    if (Number.isNaN(at)) return;
+    rule(c, at, width, 2);
+    const y = Math.round(screen(at));
     c.beginPath();
-    for (const call of scene.picture.candidates) {
-      if (!scene.hasPlace(call)) continue;
-      const y = Math.round(this.#screen(scene.box(call)[3])) + 0.5;
-      c.moveTo(width - 5, y);
-      c.lineTo(width - 1, y);
-    }
+    c.arc(width - 6, y, 4.5, 0, 2 * Math.PI);
+    c.fill();
+  }
+
+  function rule(c: CanvasRenderingContext2D, at: number, width: number, thick: number): void {
+    if (Number.isNaN(at)) return;
+    const y = Math.round(screen(at));
+    c.lineWidth = thick;
+    c.beginPath();
+    c.moveTo(1, y);
+    c.lineTo(width - 1, y);
     c.stroke();
   }
 
-  #rule(c: CanvasRenderingContext2D, y: number, width: number): void {
-    if (Number.isNaN(y)) return;
-    const at = Math.round(this.#screen(y));
-    c.beginPath();
-    c.moveTo(1, at);
-    c.lineTo(width - 1, at);
-    c.stroke();
-  }
+  return {
+    canvas,
+    set scene(next: Scene | null) {
+      scene = next;
+      landscape = scene && makeLandscape(scene);
+      ground = null;
+      grip = null;
+      dirty();
+    },
+    set drawn(next: Drawn) {
+      drawn = next;
+      dirty();
+    },
+    dirty,
+    repaint,
+  };
+}
+
+function sameSet(a: ReadonlySet<number> | undefined, b: ReadonlySet<number> | undefined): boolean {
+  if (a === b) return true;
+  return a?.size === b?.size && [...(a ?? [])].every((each) => b?.has(each));
 }

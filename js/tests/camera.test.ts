@@ -55,4 +55,30 @@ describe("camera", () => {
     expect(camera.toScreen(far, 975, 18)).toEqual([300, 250]);
     expect(camera.reveal(far, [-75, 0, 75, 36], view).x).toBe(-300);
   });
+
+  it("does the same for a model that runs from left to right", () => {
+    const wide: camera.Bounds = [0, -75, 11_124, 249];
+    const swapped = { width: view.height, height: view.width };
+    const open = camera.opening(wide, view, false);
+    const upright = camera.opening(tall, swapped);
+    expect([open.y, open.x, open.scale]).toEqual([upright.x, upright.y, upright.scale]);
+    const shown = camera.reveal({ x: 0, y: -250, scale: 1 }, [5000, 0, 5036, 36], view, false);
+    expect(shown).toEqual({ x: 5018 - 300, y: -250, scale: 1 });
+  });
+
+  it("keeps a point where it is when what is under it changes", () => {
+    const before = { x: -100, y: 50, scale: 0.8 };
+    const at: [number, number] = [120, 40]; // the world point (50, 100)
+    const box: camera.Bounds = [0, 80, 100, 120];
+    const frame: camera.Bounds = [-200, 300, 200, 900];
+    const after = camera.anchor(before, box, frame, at);
+    expect(after.scale).toBe(0.8);
+    // Half way across and half way down, as before.
+    expect(camera.toWorld(after, ...at)).toEqual([0, 600]);
+    const back = camera.anchor(after, frame, box, at);
+    expect(camera.toWorld(back, ...at)).toEqual([50, 100]);
+    // Beside the box it keeps its distance.
+    const beside = camera.anchor(before, box, frame, [-80, 40]);
+    expect(camera.toWorld(beside, -80, 40)).toEqual([-400, 600]);
+  });
 });

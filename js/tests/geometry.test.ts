@@ -1,9 +1,35 @@
 import { describe, expect, it } from "vitest";
-import { Grid, Scene } from "../src/geometry";
-import { decodeCut, decodePicture } from "../src/protocol";
-import { cutAfterStem, payload } from "./fixture";
+import { Scene } from "../src/geometry";
+import { Graph } from "../src/graph";
+import { makeGrid } from "../src/grid";
+import { makeLandscape } from "../src/landscape";
+import { frameAt, onOpenMark, plainTitle } from "../src/marks";
+import { decodeCosts, decodeCut, decodeModel, decodeView } from "../src/protocol";
+import { costs, cutAfterStem, folded, model, type RawView, unfolded, view } from "./fixture";
 
-const scene = () => new Scene(decodePicture(payload()));
+function sceneOf(raw: RawView): Scene {
+  const data = decodeModel(model());
+  return new Scene(new Graph(data), decodeView(raw, data));
+}
+
+const scene = () => sceneOf(view());
+/** The same picture from left to right: x and y change places. */
+function turned(): Scene {
+  const raw = view();
+  raw.direction = "right";
+  raw.bounds = [raw.bounds[1], raw.bounds[0], raw.bounds[3], raw.bounds[2]];
+  const data = decodeModel(model());
+  const flat = decodeView(raw, data);
+  const points = flat.points.map((_, i) => flat.points[i ^ 1]);
+  return new Scene(new Graph(data), {
+    ...flat,
+    x: flat.y,
+    y: flat.x,
+    w: flat.h,
+    h: flat.w,
+    points,
+  });
+}
 
 describe("Grid", () => {
   it("finds exactly what a scan finds", () => {
@@ -21,7 +47,7 @@ describe("Grid", () => {
       rectangles.push(x, y, x + next(300), y + next(900));
       owner.push(i);
     }
-    const grid = new Grid([0, 0, 4300, 9900], rectangles, owner);
+    const grid = makeGrid([0, 0, 4300, 9900], rectangles, owner);
     const meets = (i: number, region: number[]) =>
       rectangles[4 * i] <= region[2] &&
       rectangles[4 * i + 2] >= region[0] &&
@@ -43,63 +69,61 @@ describe("Grid", () => {
 describe("Scene", () => {
   it("hits boxes up to their border and no further", () => {
     const s = scene();
-    expect(s.callAt(0, 84)).toBe(1);
-    expect(s.callAt(75, 102)).toBe(1);
-    expect(s.callAt(75.5, 102)).toBe(-1);
-    expect(s.callAt(-87, 150)).toBe(2);
-    expect(s.callAt(87, 150)).toBe(3);
-    expect(s.callAt(0, 150)).toBe(-1);
-    expect(s.callAt(0, 150, 13)).toBeGreaterThanOrEqual(2);
-    expect(s.callAt(1e6, -1e6)).toBe(-1);
-  });
-
-  it("hits routes within reach, the nearest first", () => {
-    const s = scene();
-    expect(s.edgeAt(3, 50, 5)).toBe(0);
-    expect(s.edgeAt(200, 150, 4)).toBe(3);
-    expect(s.edgeAt(210, 150, 4)).toBe(-1);
+    expect(s.boxAt(0, 84)).toBe(1);
+    expect(s.boxAt(75, 102)).toBe(1);
+    expect(s.boxAt(75.5, 102)).toBe(-1);
+    expect(s.boxAt(-87, 150)).toBe(2);
+    expect(s.boxAt(87, 150)).toBe(3);
+    expect(s.boxAt(0, 150)).toBe(-1);
+    expect(s.boxAt(0, 150, 13)).toBeGreaterThanOrEqual(2);
+    expect(s.boxAt(1e6, -1e6)).toBe(-1);
   });
 
   it("lists what is in a region", () => {
     const s = scene();
-    expect(s.callsIn([-10, 0, 10, 70])).toEqual([0, 1]);
-    expect(s.callsIn([-10, 140, 10, 160])).toEqual([]);
-    expect(s.callsIn([-20, 140, 20, 160])).toEqual([2, 3]);
-    expect(s.edgesIn([-500, -500, 500, 500])).toEqual([0, 1, 2, 3, 4, 5, 6]);
+    expect(s.boxesIn([-10, 0, 10, 70]).sort()).toEqual([0, 1]);
+    expect(s.boxesIn([-10, 140, 10, 160])).toEqual([]);
+    expect(s.boxesIn([-20, 140, 20, 160]).sort()).toEqual([2, 3]);
+    expect(s.edgesIn([-500, -500, 500, 500]).sort()).toEqual([0, 1, 2, 3, 4, 5, 6]);
   });
 
   it("puts a cut's line half way to the next row", () => {
     const s = scene();
-    expect(s.lineHeight([1])).toBe(117); // stem ends at 102, the next row begins at 132
-    expect(s.lineHeight([1, 3])).toBe(183); // below the lower of the two
-    expect(s.lineHeight([5])).toBe(315); // nothing below
-    expect(s.lineHeight([])).toBeNaN();
+    expect(s.lineAt([1])).toBe(117); // stem ends at 102, the next row begins at 132
+    expect(s.lineAt([1, 3])).toBe(183); // below the lower of the two
+    expect(s.lineAt([5])).toBe(315); // nothing below
+    expect(s.lineAt([])).toBeNaN();
   });
 
-  it("finds where routes meet a height and where their middle is", () => {
+  it("finds where routes meet a line and where their middle is", () => {
     const s = scene();
-    expect(s.meets(0, 51)).toBe(0);
-    expect(s.meets(1, 117)).toBe(-43.5);
-    expect(s.meets(3, 150)).toBe(200);
+    expect(s.meets(0, 51)).toEqual([0, 51]);
+    expect(s.meets(1, 117)).toEqual([-43.5, 117]);
+    expect(s.meets(3, 150)).toEqual([200, 150]);
     expect(s.meets(0, 117)).toBeNull();
     expect(s.middle(0)).toEqual([0, 51]);
     expect(s.middle(3)?.[0]).toBe(200);
   });
 
-  it("tells the head from points and crossing tensors", () => {
-    const s = scene();
-    expect([...s.head([1], [1])]).toEqual([1, 1, 0, 0, 0, 0]);
-    expect([...s.head([2], [1, 2])]).toEqual([1, 1, 1, 0, 0, 0]);
+  it("does the same from left to right", () => {
+    const s = turned();
+    expect(s.down).toBe(false);
+    expect(s.boxAt(150, -87)).toBe(2);
+    expect(s.lineAt([1])).toBe(117);
+    expect(s.meets(1, 117)).toEqual([117, -43.5]);
+    const line = s.cutLine(decodeCut(cutAfterStem));
+    expect(line.at).toBe(117);
+    expect(line.chips).toEqual([{ tensor: 1, x: 117, y: -43.5, met: true }]);
   });
 
   it("draws a chip per crossing tensor where its route meets the line", () => {
     const line = scene().cutLine(decodeCut({ ...cutAfterStem, points: ["left"], tensors: [1, 2] }));
-    expect(line.y).toBe(183);
+    expect(line.at).toBe(183);
     // stem -> right, stem -> add, left -> add; not stem -> left, which stays in the head.
     expect(line.edges).toEqual([2, 3, 4]);
     const [stem, left] = line.chips;
     // stem -> right ends above the line; its lane to add meets it.
-    expect(stem).toMatchObject({ tensor: 1, y: 183 });
+    expect(stem).toMatchObject({ tensor: 1, y: 183, met: true });
     expect(stem.x).toBeCloseTo(100);
     expect(left).toMatchObject({ tensor: 2, y: 183 });
     expect(left.x).toBeCloseTo(-43.5);
@@ -112,31 +136,117 @@ describe("Scene", () => {
     expect(up.chips.map((chip) => chip.tensor)).toEqual([2]);
   });
 
-  it("knows points that name a tensor", () => {
-    const s = scene();
-    expect(s.callOfPoint("stem:0")).toBe(1);
-    expect(s.callOfPoint("nothing")).toBeUndefined();
-    expect(s.cutLine(decodeCut({ points: ["gone"], tensors: [99] })).y).toBeNaN();
+  it("has no line for a cut of another model", () => {
+    expect(scene().cutLine(decodeCut({ points: ["gone"], tensors: [99] })).at).toBeNaN();
   });
 
-  it("lets a call without a place degrade alone", () => {
-    const s = new Scene(decodePicture(payload((raw) => raw.geometry.setFloat32(8, NaN, true))));
+  it("lets a box without a place degrade alone", () => {
+    const s = sceneOf(view((raw) => raw.geometry.setFloat32(8, NaN, true)));
     expect(s.misplaced).toBe(1);
-    expect(s.callAt(-87, 150)).toBe(-1);
-    expect(s.callAt(87, 150)).toBe(3);
-    expect(s.callsIn([-500, 0, 500, 400])).toEqual([0, 1, 3, 4, 5]);
+    expect(s.boxAt(-87, 150)).toBe(-1);
+    expect(s.boxAt(87, 150)).toBe(3);
+    expect(s.boxesIn([-500, 0, 500, 400]).sort()).toEqual([0, 1, 3, 4, 5]);
   });
 
   it("lets a route without a place degrade alone, and mends bounds", () => {
-    const s = new Scene(
-      decodePicture(
-        payload((raw) => {
-          raw.geometry.setFloat32(4 * (12 + 8), NaN, true);
-          raw.bounds = [NaN, 0, 0, 0];
-        }),
-      ),
+    const s = sceneOf(
+      view((raw) => {
+        raw.geometry.setFloat32(4 * (24 + 8), NaN, true);
+        raw.bounds = [NaN, 0, 0, 0];
+      }),
     );
-    expect(s.edgesIn([-500, -500, 500, 500])).toEqual([1, 2, 3, 4, 5, 6]);
+    expect(s.edgesIn([-500, -500, 500, 500]).sort()).toEqual([1, 2, 3, 4, 5, 6]);
     expect(s.bounds).toEqual([-162, 0, 162, 300]);
+  });
+});
+
+describe("folds", () => {
+  it("stand for their exit, or for their last call", () => {
+    const s = sceneOf(folded());
+    expect([...s.callsOf(2)]).toEqual([2, 3, 4]);
+    expect(s.callOf(2)).toBe(4);
+    expect([s.isFold(1), s.isFold(2)]).toEqual([false, true]);
+    expect([1, 2, 3].map((box) => s.isCandidate(box))).toEqual([true, true, false]);
+    expect([s.boxOf(3), s.boxOf(5), s.callOf(-1), s.callOf(9)]).toEqual([2, 3, -1, -1]);
+    const two = folded();
+    two.boxes.exits[2] = [2, 4];
+    expect(sceneOf(two).callOf(2)).toBe(4);
+    expect(sceneOf(two).isCandidate(2)).toBe(false);
+  });
+
+  it("are cut through their middle until they have been opened", () => {
+    const s = sceneOf(folded());
+    const inside = s.cutLine(decodeCut({ ...cutAfterStem, points: ["left"], tensors: [1, 2] }));
+    expect(inside.at).toBe(150);
+    expect(inside.edges).toEqual([1]);
+    const after = s.cutLine(decodeCut({ ...cutAfterStem, points: ["add"], tensors: [4] }));
+    expect(after.at).toBe(183);
+  });
+
+  it("have frames when open, which can be hit at their mark", () => {
+    const s = sceneOf(unfolded());
+    expect(s.framesOf(3).map((frame) => frame.id)).toEqual(["block"]);
+    expect(s.framesOf(1)).toEqual([]);
+    expect(frameAt(s, -156, 120)?.id).toBe("block");
+    expect(frameAt(s, -100, 120)).toBeNull();
+    expect(s.hull([2, 3])).toEqual([-162, 132, 162, 168]);
+    expect(s.hull([])).toBeNull();
+  });
+
+  it("have a mark to open them, and a title without their count", () => {
+    const s = sceneOf(folded());
+    expect(onOpenMark(s, 2, 75 - 15, 150)).toBe(true);
+    expect(onOpenMark(s, 2, 0, 150)).toBe(false);
+    expect(onOpenMark(s, 1, 75 - 15, 84)).toBe(false);
+    expect(plainTitle("block ×3", 3)).toBe("block");
+    expect(plainTitle("block ×3", 2)).toBe("block ×3");
+  });
+});
+
+describe("Graph", () => {
+  const graph = () => new Graph(decodeModel(model()));
+
+  it("tells the head from points and crossing tensors", () => {
+    expect([...graph().head([1], [1])]).toEqual([1, 1, 0, 0, 0, 0]);
+    expect([...graph().head([2], [1, 2])]).toEqual([1, 1, 1, 0, 0, 0]);
+  });
+
+  it("knows points that name a tensor", () => {
+    expect(graph().callOfPoint("stem:0")).toBe(1);
+    expect(graph().callOfPoint("nothing")).toBeUndefined();
+  });
+
+  it("counts tied weights once, and keeps unknown sums unknown", () => {
+    const g = graph();
+    expect([g.twins(1), g.twins(5), g.twins(2)]).toEqual([[5], [1], []]);
+    expect(g.totals([1, 5], null).params).toBe(9472);
+    const known = decodeCosts(costs, 6);
+    expect(g.totals([1, 2], known)).toMatchObject({
+      calls: 2,
+      params: 9572,
+      flops: 600,
+      macs: 300,
+    });
+    expect(g.totals([1, 5], known).flops).toBeNull();
+  });
+});
+
+describe("Landscape", () => {
+  const size = 3_211_264;
+  it("sums what crosses along the axis, raw inputs left out", () => {
+    const land = makeLandscape(scene());
+    // Above stem only the raw input; then stem alone; beside left and right all three tensors.
+    expect([50, 100, 190, 250].map((at) => land.at(at) / size)).toEqual([0, 1, 3, 1]);
+    expect(land.peak).toBe(3 * size);
+    expect(land.range(100, 250).map((bytes) => bytes / size)).toEqual([1, 3]);
+    expect(makeLandscape(turned()).at(190) / size).toBe(3);
+  });
+
+  it("says what lies on both sides of a place", () => {
+    const s = scene();
+    const [above, below] = makeLandscape(s).sides(117, null);
+    expect([above.calls, below.calls]).toEqual([2, 4]);
+    expect([above.params, below.params]).toEqual([9472, 100 + 256 + 9472]);
+    expect(above.flops).toBeNull();
   });
 });

@@ -1,28 +1,47 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { toScreen } from "../src/camera";
 import { Scene } from "../src/geometry";
-import { ellipsis, type Frame, Painter, spread } from "../src/painter";
-import { decodeCut, decodePicture, decodePlaced } from "../src/protocol";
-import { familyOf, mix, parseColor, readTheme } from "../src/theme";
-import { type Call, cutAfterStem, payload, placedStem, type Raw, recorder } from "./fixture";
+import { Graph } from "../src/graph";
+import { overlay } from "../src/overlay";
+import { type Frame, Painter } from "../src/painter";
+import { spread } from "../src/painter/cutlines";
+import { ellipsis } from "../src/painter/text";
+import { decodeCut, decodeModel, decodePlaced, decodeView } from "../src/protocol";
+import { readTheme } from "../src/theme";
+import {
+  type Call,
+  chain,
+  cutAfterStem,
+  folded,
+  model,
+  placedNothing,
+  placedStem,
+  recorder,
+  unfolded,
+  view,
+} from "./fixture";
 
 const camera = { x: -250, y: -10, scale: 1 };
 const theme = readTheme(document.body);
 
-function frame(change: Partial<Frame> = {}, raw?: (raw: Raw) => void): Frame {
+function frame(change: Partial<Frame> = {}, rawView: unknown = view(), rawModel = model()): Frame {
+  const data = decodeModel(rawModel);
+  const scene = new Scene(new Graph(data), decodeView(rawView, data));
   return {
-    scene: new Scene(decodePicture(payload(raw))),
+    scene,
     camera,
     view: { width: 500, height: 320 },
     ratio: 2,
     theme,
+    inks: overlay(scene, "class", decodePlaced(placedNothing), null, theme).inks,
     cuts: [],
     preview: null,
-    partOf: [],
     parts: [],
     hover: -1,
     selected: -1,
     leaving: -1,
+    lit: null,
+    found: new Set(),
     ...change,
   };
 }
@@ -39,9 +58,9 @@ describe("Painter", () => {
 
   it("writes name and detail in each box, in world coordinates under one transform", () => {
     paint(frame());
-    expect(text("stem")?.args.slice(1)).toEqual([-75 + 15, 66 + 12.5]);
+    expect(text("stem")?.args.slice(1)).toEqual([-75 + 15, 84 - 6.5]);
     expect(text("stem")?.at).toEqual([2, 500, 20]); // scale x ratio, whole device pixels
-    expect(text("Conv2D · 56×56×256")?.args.slice(1)).toEqual([-75 + 15, 66 + 26]);
+    expect(text("Conv2D · 56×56×256")?.args.slice(1)).toEqual([-75 + 15, 84 + 7.5]);
     expect(texts().length).toBe(12);
   });
 
@@ -54,7 +73,7 @@ describe("Painter", () => {
   it("marks candidates below their boxes", () => {
     paint(frame());
     const circles = calls
-      .filter((call) => call.name === "arc")
+      .filter((call) => call.name === "arc" && call.args[2] === 3)
       .map((call) => call.args.slice(0, 3));
     expect(circles).toEqual([
       [0, 109, 3],
@@ -65,8 +84,8 @@ describe("Painter", () => {
   it("draws a placed cut as a solid line with chips where routes cross", () => {
     const base = frame();
     const line = base.scene.cutLine(decodeCut(cutAfterStem));
-    const { partOf, parts } = decodePlaced(placedStem);
-    paint({ ...base, cuts: [line], partOf, parts });
+    const { parts } = decodePlaced(placedStem);
+    paint({ ...base, cuts: [line], parts });
     const y = toScreen(camera, 0, 117)[1];
     const rule = calls.findIndex((call) => call.name === "moveTo" && call.args[1] === y);
     expect(calls[rule]).toMatchObject({ args: [0, y], dash: [], stroke: theme.accent });
@@ -86,16 +105,77 @@ describe("Painter", () => {
     expect(dashed.map((call) => call.args)).toEqual([[0, 127]]);
   });
 
-  it("tints boxes by part only when there are several", () => {
-    const { partOf, parts } = decodePlaced(placedStem);
-    paint(frame({ partOf, parts: parts.slice(0, 1) }));
-    expect(calls.some((call) => call.fill === theme.part(0).tint)).toBe(false);
-    paint(frame({ partOf, parts }));
-    for (const part of [0, 1]) {
-      expect(
-        calls.some((call) => call.name === "fill" && call.fill === theme.part(part).tint),
-      ).toBe(true);
-    }
+  it("fills boxes with their inks, in halves when a cut goes through a fold", () => {
+    const placed = decodePlaced({ ...placedStem, part_of: [0, 0, 0, 1, 1, 1] });
+    const base = frame({}, folded());
+    const { inks } = overlay(base.scene, "class", placed, null, theme);
+    paint({ ...base, inks });
+    const filled = (colour: string) => calls.filter((c) => c.name === "fill" && c.fill === colour);
+    expect(filled(theme.part(0).tint).length).toBe(3);
+    expect(filled(theme.part(1).tint).length).toBe(1);
+    const half = calls.find((c) => c.name === "fillRect" && c.fill === theme.part(1).tint);
+    expect(half?.args).toEqual([-75, 150, 150, 36]);
+  });
+
+  it("shows a repeat as a stack with its count and a plus", () => {
+    paint(frame({}, folded()));
+    expect(text("block")).toBeDefined();
+    expect(text("×3")?.args.slice(1)).toEqual([75 - 27, 150]);
+    expect(text("56×56×256")).toBeDefined(); // no room for "3 calls"
+    const rings = calls.filter((c) => c.name === "arc" && c.args[2] === 7);
+    expect(rings.map((c) => c.args.slice(0, 2))).toEqual([[60, 150]]);
+    // Two papers behind, to the upper right.
+    const papers = calls.filter((c) => c.name === "moveTo" && c.args[0] === -75 + 6 + 6);
+    expect(papers.map((c) => c.args[1])).toContain(132 - 6);
+  });
+
+  it("frames an open fold, its title on the outline", () => {
+    paint(frame({ camera: { ...camera, x: -200 } }, unfolded()));
+    expect(text("block ×3")?.args.slice(1)).toEqual([-174 + 18 + 12, 120.5]);
+    const outline = calls.find((c) => c.name === "fill" && c.fill === theme.frame);
+    expect(outline).toBeDefined();
+  });
+
+  it("dims what is not looked at", () => {
+    const alphas: unknown[] = [];
+    const own = recorder();
+    const spied = new Proxy(own.context, {
+      set(target, name, value) {
+        if (name === "globalAlpha") alphas.push(value);
+        return Reflect.set(target, name, value);
+      },
+    });
+    new Painter(spied).paint(frame({ lit: new Set([1, 2]) }));
+    expect(alphas).toContain(0.25);
+    expect(alphas.at(-1)).toBe(1);
+  });
+
+  it("marks a call whose weights are shared", () => {
+    paint(frame());
+    const rings = calls.filter((c) => c.name === "arc" && c.args[2] === 3.6);
+    expect(rings.length).toBe(4); // two rings each at stem and head
+  });
+
+  it("draws a model that runs to the right with upright lines", () => {
+    const base = frame({}, { ...view(), direction: "right" });
+    const line = base.scene.cutLine(decodeCut(cutAfterStem));
+    paint({ ...base, cuts: [line] });
+    const x = toScreen(camera, line.at, 0)[0];
+    const rule = calls.findIndex((c) => c.name === "moveTo" && c.args[0] === x && c.args[1] === 0);
+    expect(calls[rule + 1]).toMatchObject({ name: "lineTo", args: [x, 320] });
+  });
+
+  it("draws ten thousand boxes from far in one batch per colour", () => {
+    const raw = chain(10_000);
+    const whole = { camera: { x: -3e5, y: 0, scale: 320 / 660_000 }, ratio: 1 };
+    const far = frame(whole, raw._view, raw._model);
+    const start = performance.now();
+    paint(far);
+    expect(performance.now() - start).toBeLessThan(1000);
+    const marks = calls.filter((c) => c.name === "fillRect");
+    expect(marks.length).toBeGreaterThanOrEqual(10_000);
+    expect(calls.filter((c) => c.name === "stroke").length).toBeLessThan(5);
+    expect(texts()).toEqual([]);
   });
 
   it("draws no text that could not be read, and marks of at least a pixel from far", () => {
@@ -106,8 +186,10 @@ describe("Painter", () => {
       frame({ camera: { x: -9000, y: -4000, scale: 0.01 }, view: { width: 200, height: 100 } }),
     );
     const marks = calls.filter((call) => call.name === "fillRect");
-    expect(marks.length).toBe(6);
-    expect(marks.every((call) => Number(call.args[3]) * 0.01 >= 0.999)).toBe(true);
+    // Boxes are drawn in the picture's units, routes in pixels.
+    const boxes = marks.filter((call) => call.at[0] < 1);
+    expect(boxes.length).toBe(6);
+    expect(boxes.every((call) => Number(call.args[3]) * 0.01 >= 0.999)).toBe(true);
   });
 
   it("draws only what is in view", () => {
@@ -117,7 +199,12 @@ describe("Painter", () => {
   });
 
   it("lets one call without a place degrade alone", () => {
-    paint(frame({ hover: 2, selected: 2 }, (raw) => raw.geometry.setFloat32(8, NaN, true)));
+    paint(
+      frame(
+        { hover: 2, selected: 2 },
+        view((raw) => raw.geometry.setFloat32(8, NaN, true)),
+      ),
+    );
     expect(text("left")).toBeUndefined();
     for (const name of ["image", "stem", "right", "add", "head"]) expect(text(name)).toBeDefined();
     const drawn = calls.filter((call) => ["lineTo", "moveTo", "fillText"].includes(call.name));
@@ -126,7 +213,10 @@ describe("Painter", () => {
 
   it("shortens a name once, for all zooms", () => {
     const painter = new Painter(context);
-    const long = frame({}, (raw) => (raw.calls.name[1] = "a_very_long_layer_name_indeed_1_conv"));
+    const long = frame(
+      {},
+      view((raw) => (raw.boxes.title[1] = "a_very_long_layer_name_indeed_1_conv")),
+    );
     painter.paint(long);
     painter.paint({ ...long, camera: { ...camera, scale: 2 } });
     const shown = texts().filter((call) => /^a_very.*…/.test(String(call.args[0])));
@@ -148,47 +238,20 @@ describe("Painter", () => {
   });
 });
 
-describe("texts and colours", () => {
+describe("texts", () => {
   const measure = (text: string) => text.length;
-  it("cuts a text in its middle", () => {
+  it("are cut in their middle", () => {
     expect(ellipsis("short", 5, measure)).toBe("short");
     expect(ellipsis("conv2_block1_1_conv", 9, measure)).toBe("conv…conv");
     expect(ellipsis("🦊🦊🦊🦊🦊🦊", 9, measure)).toBe("🦊🦊…🦊🦊");
   });
 
-  it("spreads chips apart and keeps them inside", () => {
+  it("of chips are spread apart and kept inside", () => {
     const chips = [100, 110, 395].map((x) => ({ x, y: 0, width: 60, text: "" }));
     spread(chips, 6, 8, 400);
     expect(chips.map((chip) => chip.x)).toEqual([72, 138, 370]);
-  });
-
-  it("sorts classes into families", () => {
-    const families = {
-      InputLayer: "input",
-      Conv2D: "conv",
-      ConvLSTM2D: "sequence",
-      MultiHeadAttention: "sequence",
-      BatchNormalization: "norm",
-      Add: "merge",
-      Concatenate: "merge",
-      AveragePooling2D: "pool",
-      Dense: "dense",
-      Embedding: "dense",
-      ReLU: "activation",
-      Activation: "activation",
-      ZeroPadding2D: "reshape",
-      Flatten: "reshape",
-      Dropout: "other",
-    };
-    for (const [kind, family] of Object.entries(families))
-      expect([kind, familyOf(kind)]).toEqual([kind, family]);
-  });
-
-  it("reads the colours that browsers report", () => {
-    expect(parseColor("rgba(0, 10, 20, 0.87)")).toEqual([0, 10, 20]);
-    expect(parseColor("color(srgb 1 0.5 0)")).toEqual([255, 127.5, 0]);
-    expect(parseColor("#0a0b0c")).toEqual([10, 11, 12]);
-    expect(parseColor("")).toBeNull();
-    expect(mix([0, 0, 0], [255, 255, 255], 0.2)).toBe("rgb(204, 204, 204)");
+    const upright = [30, 30].map((y) => ({ x: 0, y, width: 60, text: "" }));
+    spread(upright, 6, 26, 300, "y");
+    expect(upright.map((chip) => chip.y)).toEqual([36, 62]);
   });
 });

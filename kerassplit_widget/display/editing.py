@@ -27,6 +27,7 @@ class Editor:
         self.cuts: list[Cut] = []
         self._undo: list[list[Cut]] = []
         self._redo: list[list[Cut]] = []
+        self._following = False
 
     @property
     def points(self) -> list[list[str]]:
@@ -57,6 +58,61 @@ class Editor:
             As `cut_at`; the cuts then stay as they were.
         """
         self._change(nest(cut_at(self.graph, *points) for points in cuts))
+
+    def place_cuts(self, cuts: Sequence[Cut], *, following: bool = False) -> None:
+        """Replace all cuts by nested ones of this graph.
+
+        Parameters
+        ----------
+        cuts : sequence of Cut
+        following : bool
+            They follow a slider: of many such steps in a row, undo takes back all at once.
+        """
+        if following and self._following:
+            self.cuts = list(cuts)
+        else:
+            self._change(list(cuts))
+        self._following = following
+
+    def clear(self) -> str:
+        """Take all cuts away; returns one sentence."""
+        self._change([])
+        return "All cuts are removed."
+
+    def move_to(self, graph: LayerGraph) -> None:
+        """Go on with another graph of the same model, in which a call is open or closed now.
+
+        Cuts after a call that is a group now, or inside a group that is a call, are kept by name as far as the
+        names are known; what cannot be kept is dropped.
+        """
+
+        def moved(cuts: list[Cut]) -> list[Cut]:
+            kept = []
+            for cut in cuts:
+                try:
+                    kept.append(cut_at(graph, *cut.points))
+                except SplitError:
+                    continue
+            return nest(kept)
+
+        self.graph = graph
+        self.cuts = moved(self.cuts)
+        self._undo = [moved(step) for step in self._undo]
+        self._redo = [moved(step) for step in self._redo]
+
+    def move(self, index: int, call: str) -> str:
+        """Move a cut, counted from 0, to after another call; returns one sentence.
+
+        Raises
+        ------
+        SplitError
+            If there is no such cut, or none is possible there; the cuts then stay as they were.
+        """
+        self._known(index)
+        cut = cut_at(self.graph, find_call(self.graph, call))
+        others = [each for i, each in enumerate(self.cuts) if i != index]
+        self._change(nest([*others, cut]))
+        return cut.describe()
 
     def toggle(self, call: str) -> str:
         """Cut after a call, or take the cut after it away.
@@ -91,9 +147,7 @@ class Editor:
 
     def remove(self, index: int) -> str:
         """Take the cut of this number away, counting from 0; returns one sentence."""
-        if not 0 <= index < len(self.cuts):
-            raise SplitError(f"There is no cut number {index}; {len(self.cuts)} cuts are placed.")
-        gone = self.cuts[index]
+        gone = self._known(index)
         self._change([cut for cut in self.cuts if cut is not gone])
         return f"Removed the cut after {listed(gone.points)}."
 
@@ -109,7 +163,13 @@ class Editor:
         """Return the number of the first placed cut that has a call among its points, or None."""
         return next((i for i, cut in enumerate(self.cuts) if call in cut.points), None)
 
+    def _known(self, index: int) -> Cut:
+        if not 0 <= index < len(self.cuts):
+            raise SplitError(f"There is no cut number {index}; {len(self.cuts)} cuts are placed.")
+        return self.cuts[index]
+
     def _change(self, cuts: list[Cut]) -> None:
+        self._following = False
         if cuts != self.cuts:
             self._undo.append(self.cuts)
             self._redo.clear()

@@ -1,57 +1,65 @@
 """The payload that the front end draws: the only owner of its format and its version.
 
-Columnar JSON with one binary buffer. The other end is `js/src/protocol.ts`; `tests/data/payload_v1.json` is written by
+Columnar JSON with one binary buffer. The other end is `js/src/protocol.ts`; `tests/data/payload_v2.json` is written by
 the tests of this module and read by the tests of the other, so that the two cannot drift apart.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
 from kerassplit_widget.display.editing import Editor
+from kerassplit_widget.display.viewing import Scene
+from kerassplit_widget.models.planning import Plan
+from kerassplit_widget.structure.costs import CostTable
 from kerassplit_widget.structure.cuts import Cut, cut_candidates
 from kerassplit_widget.structure.graph import LayerGraph
 from kerassplit_widget.structure.layout import Layout
 from kerassplit_widget.structure.text import shape_text
 from kerassplit_widget.structure.wiring import Wire, wire_parts
 
-__all__ = ["VERSION", "cut_row", "picture", "placed", "result"]
+__all__ = ["VERSION", "costs", "cut_row", "model", "placed", "plan", "result", "view"]
 
-VERSION = 1
+VERSION = 2
+
+_KINDS = ("call", "block", "repeat", "group")
+"""The kinds of boxes, by the number that is sent."""
 
 
-def picture(graph: LayerGraph, layout: Layout, batch_size: int = 1) -> dict[str, Any]:
-    """Pack a graph and its drawing.
+def model(graph: LayerGraph, openable: Collection[str] = (), batch_size: int = 1) -> dict[str, Any]:
+    """Pack a graph: what is the same however it is looked at.
 
     Parameters
     ----------
     graph : LayerGraph
-    layout : Layout
-        Of the same graph.
+    openable : collection of str
+        Calls that are groups and may be opened.
     batch_size : int
         For the bytes of the tensors.
 
     Returns
     -------
     dict
-        JSON, but for ``"geometry"``: little-endian float32 x and y of the box centres, int32 start of each route,
-        float32 points of the routes.
+        JSON.
     """
     kinds, dtypes = _Index(), _Index()
     tensors = list(graph.tensors.values())
     number = {tensor.name: i for i, tensor in enumerate(tensors)}
+    first: dict[str, int] = {}
     return {
         "version": VERSION,
-        "model": {"name": graph.name, "params": graph.params},
+        "model": {"name": graph.name, "params": graph.params, "macs": None},
         "calls": {
             "name": list(graph.names),
             "kind": [kinds[call.kind] for call in graph],
             "params": [call.params for call in graph],
             "input": [int(call.is_input) for call in graph],
             "first_tensor": [number[call.outputs[0].name] for call in graph],
+            "tied": [-1 if (n := first.setdefault(call.layer, i)) == i else n for i, call in enumerate(graph)],
+            "opens": [int(call.name in openable) for call in graph],
         },
         "tensors": {
             "name": [tensor.name for tensor in tensors],
@@ -59,15 +67,97 @@ def picture(graph: LayerGraph, layout: Layout, batch_size: int = 1) -> dict[str,
             "shape": [list(tensor.shape) for tensor in tensors],
             "dtype": [dtypes[tensor.dtype] for tensor in tensors],
             "nbytes": [tensor.nbytes(batch_size) for tensor in tensors],
+            "mask": [int(tensor.mask is not None) for tensor in tensors],
         },
         "kinds": kinds.values,
         "dtypes": dtypes.values,
         "edges": _edges(graph, number),
         "candidates": [graph.number[cut.points[0]] for cut in cut_candidates(graph)],
         "outputs": [number[name] for name in graph.outputs],
-        "size": list(layout.size),
+    }
+
+
+def view(graph: LayerGraph, scene: Scene, openable: Collection[str] = ()) -> dict[str, Any]:
+    """Pack what is seen of a graph, and where.
+
+    Parameters
+    ----------
+    graph : LayerGraph
+    scene : Scene
+    openable : collection of str
+        Calls that are groups and may be opened.
+
+    Returns
+    -------
+    dict
+        JSON, but for ``"geometry"``: little-endian float32 x and y of the box centres, float32 widths and heights,
+        int32 start of each route, float32 points of the routes.
+    """
+    seen, layout = scene.view, scene.layout
+    number = {name: i for i, name in enumerate(graph.tensors)}
+    return {
+        "depth": scene.depth,
+        "boxes": {
+            "id": [box.name for box in seen.boxes],
+            "title": [box.title for box in seen.boxes],
+            "kind": [_KINDS.index(box.kind) for box in seen.boxes],
+            "count": [box.count for box in seen.boxes],
+            "openable": [int(bool(box.children) or box.name in openable) for box in seen.boxes],
+            "exits": [list(exits) for exits in seen.exits],
+        },
+        "box_of": seen.box_of.tolist(),
+        "edges": {
+            "source": seen.sources.tolist(),
+            "target": seen.targets.tolist(),
+            "tensors": [[number[name] for name in names] for names in seen.tensors],
+        },
+        "frames": _frames(scene),
         "bounds": list(layout.bounds),
+        "direction": layout.direction,
         "geometry": _geometry(layout),
+    }
+
+
+def _frames(scene: Scene) -> list[dict[str, Any]]:
+    """Pack the open folds that can be outlined: those whose outline holds nothing else.
+
+    At the depths that show everything, only groups are: else each block would be framed.
+    """
+    layout = scene.layout
+    centres = np.stack([layout.x, layout.y], axis=1)
+    halves = layout.sizes / 2
+    rows = []
+    for frame in scene.view.frames:
+        inside = np.zeros(len(centres), dtype=bool)
+        inside[list(frame.boxes)] = True
+        if not inside.any() or (scene.depth in ("layers", "all") and frame.fold.kind != "group"):
+            continue
+        pad = max(4, 14 - 3 * frame.depth)
+        low = (centres - halves)[inside].min(axis=0) - pad
+        high = (centres + halves)[inside].max(axis=0) + pad
+        if ((centres + halves > low) & (centres - halves < high)).all(axis=1)[~inside].any():
+            continue
+        rows.append(
+            {
+                "id": frame.fold.name,
+                "title": frame.fold.title,
+                "kind": _KINDS.index(frame.fold.kind),
+                "count": frame.fold.count,
+                "boxes": list(frame.boxes),
+                "level": frame.depth,
+                "rect": [*low.tolist(), *high.tolist()],
+            }
+        )
+    return rows
+
+
+def costs(table: CostTable, milliseconds: Sequence[float | None] | None = None) -> dict[str, Any]:
+    """Pack the costs of the calls, None where unknown."""
+    return {
+        "macs": [row.macs for row in table],
+        "flops": [row.flops for row in table],
+        "bytes": [row.output_bytes for row in table],
+        "ms": None if milliseconds is None else list(milliseconds),
     }
 
 
@@ -136,6 +226,34 @@ def result(code: str, variables: Iterable[str], verification: Any = None) -> dic
     return {"code": code, "variables": list(variables), "verification": proof}
 
 
+def plan(found: Plan, front: Iterable[tuple[float, float, Cut]] = ()) -> dict[str, Any]:
+    """Pack a plan and cuts in two of which none has both fewer crossing bytes and a smaller imbalance than another."""
+    return {
+        "sentence": found.sentence(),
+        "value": found.value,
+        "bound": found.bound,
+        "gap": found.gap,
+        "proved": found.proved,
+        "stages": [
+            {
+                "part": stage.part,
+                "calls": stage.calls,
+                "params": stage.params,
+                "flops": stage.flops,
+                "compute": stage.compute,
+                "received": stage.received,
+                "sent": stage.sent,
+                "load": stage.memory if found.unit == "bytes" else stage.load,
+            }
+            for stage in found.stages
+        ],
+        "front": [
+            {"bytes": crossing, "imbalance": imbalance, "points": list(cut.points)}
+            for crossing, imbalance, cut in front
+        ],
+    }
+
+
 class _Index:
     """Numbers values in the order in which they are first seen."""
 
@@ -151,7 +269,7 @@ class _Index:
 
 
 def _edges(graph: LayerGraph, number: dict[str, int]) -> dict[str, list[Any]]:
-    """One row for each pair of calls, in the order of the layout's routes, with the tensors between them."""
+    """One row for each pair of calls, with the tensors between them."""
     carried: dict[tuple[int, int], list[int]] = {
         (source, target): [] for source in range(len(graph)) for target in graph.successors[source]
     }
@@ -169,6 +287,8 @@ def _geometry(layout: Layout) -> bytes:
     columns = (
         (layout.x, "<f4"),
         (layout.y, "<f4"),
+        (layout.sizes[:, 0], "<f4"),
+        (layout.sizes[:, 1], "<f4"),
         (layout.route_start, "<i4"),
         (layout.points, "<f4"),
     )

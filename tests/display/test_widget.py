@@ -1,6 +1,7 @@
 """The widget from Python and through the messages that the front end sends."""
 
 import gc
+import threading
 import weakref
 
 import keras
@@ -24,6 +25,7 @@ class FrontEnd:
     def ask(self, kind, **fields):
         self.count += 1
         self.widget._handle_custom_msg({"id": self.count, "kind": kind, **fields}, [])
+        self.widget.worker.join()
         reply = self.sent[-1]
         assert reply["kind"] == "reply" and reply["id"] == self.count
         return reply
@@ -60,7 +62,9 @@ def test_clicking_places_and_removes_cuts(front):
 
 
 def test_preview_tells_without_changing_anything(front):
-    cut = front.ask("preview", call="conv")["cut"]
+    reply = front.ask("preview", call="conv")
+    cut = reply["cut"]
+    assert reply["nearest"] == ["stem", "add"]
     assert cut["points"] == ["conv"] and len(cut["tensors"]) == 2 and not cut["removes"]
     assert "Nearest single-tensor cuts: stem before and add after" in cut["sentence"]
     assert front.ask("preview", call="out") == {
@@ -70,6 +74,7 @@ def test_preview_tells_without_changing_anything(front):
         "cut": None,
         "sentence": "out is an output of the model and nothing is computed after: the part behind a cut there would be "
         "empty. Choose a call between, such as 'add'.",
+        "nearest": ["pool", None],
     }
     assert not front.ask("preview", call="nowhere")["ok"]
     assert front.widget.cuts == [] and front.widget.last_error == ""
@@ -133,15 +138,44 @@ def test_names_may_come_with_the_press(front, shell):
 
 
 def test_verify_reports_progress_and_proof(front):
+    seen = []
+    front.widget.observe(lambda change: seen.append(change["new"]), "_busy")
     front.ask("toggle", call="conv")
     assert front.ask("verify")["ok"]
-    progress = [m for m in front.sent if m["kind"] == "progress"]
-    assert [m["done"] for m in progress] == list(range(10)) and progress[-1]["total"] == 9
+    assert seen[0] == {"what": "verifying", "done": 0, "total": 0} and seen[-1] == {}
+    assert {step["total"] for step in seen[1:-1]} <= {9}
     proof = front.widget._result["verification"]
     assert proof["ok"] and len(proof["rows"]) == 5 and all(row[1] for row in proof["rows"])
     assert front.widget.status == "parts = model, exact on 3 inputs; weights shared; model untouched"
     front.ask("toggle", call="stem")
     assert front.widget._result == {}  # a proof of other cuts proves nothing
+
+
+def test_long_work_can_be_cancelled_and_leaves_nothing_half_done(front, monkeypatch):
+    w = front.widget
+    front.ask("toggle", call="conv")
+    begun, go_on = threading.Event(), threading.Event()
+    proper = w.build().verify
+
+    def slow(progress):
+        begun.set()
+        assert go_on.wait(10)
+        return proper(progress=progress)
+
+    monkeypatch.setattr(w.build(), "verify", slow)
+    w._handle_custom_msg({"id": 7, "kind": "verify"}, [])
+    assert begun.wait(10) and w._busy["what"] == "verifying"
+    w._handle_custom_msg({"id": 8, "kind": "measure"}, [])
+    assert front.sent[-1]["id"] == 8 and "still verifying: wait for it, or press Cancel" in front.sent[-1]["error"]
+    w._handle_custom_msg({"id": 9, "kind": "preview", "call": "add"}, [])  # the widget goes on answering
+    assert front.sent[-1]["id"] == 9 and front.sent[-1]["ok"]
+    w._handle_custom_msg({"id": 10, "kind": "cancel"}, [])
+    go_on.set()
+    w.worker.join()
+    assert front.sent[-1] == {
+        "kind": "reply", "id": 7, "ok": False, "error": "Stopped verifying. Nothing was changed."
+    }  # fmt: skip
+    assert w._busy == {} and w._result == {} and w.last_error == "Stopped verifying. Nothing was changed."
 
 
 def test_nothing_to_split_or_verify(front):
@@ -163,7 +197,7 @@ def test_bad_messages_are_answered(front):
 
 def test_an_unexpected_error_is_shown_too(front, monkeypatch):
     front.ask("toggle", call="add")
-    monkeypatch.setattr(front.widget, "_build", lambda: 1 / 0)
+    monkeypatch.setattr(front.widget, "build", lambda: 1 / 0)
     assert front.ask("split")["error"] == "ZeroDivisionError: division by zero"
 
 
@@ -223,3 +257,186 @@ def test_bundle_is_text_so_that_closed_widgets_are_freed():
     del w
     gc.collect()
     assert model() is None
+
+
+def deep(blocks=60):
+    """A net of many like residual blocks: large enough to be folded."""
+    layers = keras.layers
+    x = keras.Input((8, 8, 4), name="image")
+    y = layers.Conv2D(4, 3, padding="same", name="stem")(x)
+    for i in range(blocks):
+        z = layers.Conv2D(4, 3, padding="same", name=f"block{i}_conv")(y)
+        z = layers.BatchNormalization(name=f"block{i}_bn")(z)
+        z = layers.ReLU(name=f"block{i}_relu")(z)
+        y = layers.Add(name=f"block{i}_add")([y, z])
+    return keras.Model(x, layers.Dense(2, name="out")(layers.GlobalAveragePooling2D(name="pool")(y)), name="deep")
+
+
+def test_models_of_moderate_size_are_shown_whole(shell):
+    w = ks.SplitWidget(deep(12))
+    assert titles(w) == list(w.graph.names) and w._view["depth"] == "all" and w._view["frames"] == []
+
+
+@pytest.fixture
+def folded(monkeypatch, shell):
+    return FrontEnd(ks.SplitWidget(deep()), monkeypatch)
+
+
+def titles(widget):
+    return widget._view["boxes"]["title"]
+
+
+def test_large_models_open_folded_and_blocks_open_and_close(folded):
+    w = folded.widget
+    assert w._view["depth"] == "blocks" and titles(w) == ["image", "stem", "block", "pool", "out"]
+    assert w._view["boxes"]["count"] == [1, 1, 60, 1, 1] and w.opened == []
+    repeat = w._view["boxes"]["id"][2]
+    assert folded.ask("view", open=repeat)["ok"]
+    assert len(titles(w)) == 64 and w.opened == [repeat] and w._view["depth"] == "custom"
+    assert folded.ask("view", close=repeat)["ok"] and len(titles(w)) == 5
+    folded.ask("view", depth="all")
+    assert len(titles(w)) == len(w.graph) == 244
+    folded.ask("view", depth="blocks")
+    folded.ask("view", reveal="block7_bn")
+    assert "block7_bn" in titles(w)
+    folded.ask("view", direction="right")
+    assert w._view["direction"] == "right"
+    for wrong in ({"open": "nothing"}, {"close": 3}, {"depth": "deep"}, {"reveal": "x"}, {"direction": "up"}):
+        assert not folded.ask("view", **wrong)["ok"]
+
+
+def test_a_cut_inside_a_block_keeps_it_open(folded):
+    w = folded.widget
+    assert folded.ask("toggle", call="block3_bn")["ok"]
+    assert "block3_bn" in titles(w) and "block4" in titles(w)
+    inside = next(frame["id"] for frame in w._view["frames"])
+    assert "a cut lies inside" in folded.ask("view", close=inside)["error"]
+    folded.ask("clear")
+    assert titles(w) == ["image", "stem", "block", "pool", "out"]
+    folded.ask("toggle", call="block3_add")  # between two copies
+    assert len(titles(w)) == 64
+    assert folded.ask("move", index=0, call="pool")["ok"] and w.cuts == [["pool"]] and len(titles(w)) == 5
+    assert not folded.ask("move", index=5, call="pool")["ok"] and not folded.ask("move", index="0", call="pool")["ok"]
+    folded.ask("undo")
+    assert w.cuts == [["block3_add"]]
+
+
+def test_the_view_is_sent_only_when_it_changes(folded):
+    w = folded.widget
+    seen = []
+    w.observe(lambda change: seen.append(change["new"]), "_view")
+    folded.ask("toggle", call="pool")
+    folded.ask("preview", call="stem")
+    assert seen == []
+    folded.ask("toggle", call="block0_bn")
+    assert len(seen) == 1
+
+
+def test_costs_are_sent_when_asked_for(front):
+    w = front.widget
+    assert w._costs == {}
+    front.ask("costs")
+    table = ks.costs(w.model)
+    assert w._costs["macs"] == [row.macs for row in table] and w._costs["ms"] is None
+    assert sum(w._costs["macs"]) == table.total_macs
+
+
+def test_measured_times_are_spread_over_the_calls(front):
+    assert front.ask("measure")["ok"]
+    w = front.widget
+    times = [ms for ms in w._costs["ms"] if ms is not None]
+    assert all(ms >= 0 for ms in times) and sum(times) > 0
+    assert w.status.startswith("residual: ") and " ms" in w.status
+
+
+def test_a_plan_is_drawn_as_cuts(folded):
+    w = folded.widget
+    reply = folded.ask("plan", objective="balance", parts=3, bandwidth=1e9, device_speed=1e9)
+    assert reply["ok"] and reply["plan"]["proved"] and len(w.cuts) == 2
+    assert [stage["part"] for stage in reply["plan"]["stages"]] == ["part_1", "part_2", "part_3"]
+    assert w.status == reply["plan"]["sentence"]
+    shares = [row["imbalance"] for row in reply["plan"]["front"]]
+    assert shares == sorted(shares, reverse=True)
+    split = w.materialize()
+    assert split.verify().exact
+    by_name = ks.plan(w.model, 3, speed=1e9, bandwidth=1e9)
+    assert [list(cut.points) for cut in by_name.cuts] == w.cuts
+
+
+def test_a_slider_moves_the_cut_and_undo_takes_all_its_steps_back(folded):
+    w = folded.widget
+    folded.ask("toggle", call="stem")
+    ask = {"objective": "latency", "device_speed": 1e6, "server_speed": 1e9, "live": True}
+    for bandwidth in (1e3, 1e4, 1e5, 1e6):
+        assert folded.ask("plan", bandwidth=bandwidth, **ask)["ok"]
+    assert "everything on the server" in w.status and w.cuts == []
+    folded.ask("undo")
+    assert w.cuts == [["stem"]]
+
+
+@pytest.mark.parametrize(
+    ("fields", "text"),
+    [
+        ({"parts": 999}, "999 parts were asked for"),
+        ({"parts": "two"}, "whole number"),
+        ({"bandwidth": 0}, "bandwidth"),
+        ({"bandwidth": "fast"}, "is a number"),
+        ({"objective": "beauty"}, "objective"),
+        ({"objective": "memory", "cap": 10, "parts": 2}, "smallest"),
+    ],
+)
+def test_a_plan_that_cannot_be_is_refused_in_a_sentence(folded, fields, text):
+    folded.ask("toggle", call="pool")
+    reply = folded.ask("plan", **fields)
+    assert not reply["ok"] and text in reply["error"] and folded.widget.cuts == [["pool"]]
+
+
+def test_a_composite_layer_is_opened_in_place(monkeypatch, shell):
+    class Block(keras.layers.Layer):
+        def __init__(self, **kwargs):
+            super().__init__(**kwargs)
+            self.first, self.second = keras.layers.Dense(4, name="first"), keras.layers.Dense(4, name="second")
+
+        def build(self, shape):
+            self.first.build(shape)
+            self.second.build(shape)
+
+        def call(self, x):
+            return x + self.second(self.first(x))
+
+    x = keras.Input((4,), name="x")
+    model = keras.Model(x, keras.layers.Dense(2, name="out")(Block(name="block")(keras.layers.Dense(4, name="in")(x))))
+    front = FrontEnd(ks.SplitWidget(model, cuts=["in"]), monkeypatch)
+    w = front.widget
+    assert w._model["calls"]["opens"] == [0, 0, 1, 0]
+    assert front.ask("view", open="block")["ok"]
+    assert w.graph.names == ("x", "in", "block/first", "block/second", "block/add", "out")
+    assert w.cuts == [["in"]] and len(w._model["calls"]["name"]) == 6
+    front.ask("toggle", call="block/first")
+    split = w.materialize()
+    assert split.verify().exact and len(split) == 3
+    shell.user_ns["model"] = model
+    exec(w.code, shell.user_ns)
+    assert [len(part.layers) for part in shell.user_ns["split"]] == [len(part.layers) for part in split]
+    front.ask("undo")
+    assert w.cuts == [["in"]]
+
+
+def test_a_layer_that_cannot_be_opened_says_why(monkeypatch, shell):
+    class Own(keras.layers.Layer):
+        def __init__(self, **kwargs):
+            super().__init__(**kwargs)
+            self.inner = keras.layers.Dense(3, name="inner")
+
+        def build(self, shape):
+            self.inner.build(shape)
+            self.scale = self.add_weight(shape=(), initializer="ones", name="scale")
+
+        def call(self, x):
+            return self.inner(x) * self.scale
+
+    x = keras.Input((3,), name="x")
+    model = keras.Model(x, keras.layers.Dense(2, name="out")(Own(name="own")(x)))
+    front = FrontEnd(ks.SplitWidget(model), monkeypatch)
+    assert "'own' cannot be opened" in front.ask("view", open="own")["error"]
+    assert front.widget.graph.names == ("x", "own", "out")

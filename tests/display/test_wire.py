@@ -11,11 +11,13 @@ import pytest
 import kerassplit_widget as ks
 from kerassplit_widget.display import wire
 from kerassplit_widget.display.editing import Editor
-from kerassplit_widget.structure.layout import lay_out
+from kerassplit_widget.display.viewing import Viewer
+from kerassplit_widget.models.counting import costs
+from kerassplit_widget.models.planning import plan
 
 from ..models import zoo
 
-GOLDEN = Path(__file__).parent.parent / "data" / "payload_v1.json"
+GOLDEN = Path(__file__).parent.parent / "data" / "payload_v2.json"
 
 
 def sample():
@@ -34,16 +36,28 @@ def sample():
 
 
 def payload():
-    graph = ks.read(sample())
+    model = sample()
+    graph = ks.read(model)
     editor = Editor(graph)
     editor.place([["stem"], ["block2_bn"]])
-    picture = wire.picture(graph, lay_out(graph.successors))
-    picture["geometry"] = base64.b64encode(picture["geometry"]).decode()
+    viewer = Viewer(graph)
+    whole = wire.view(graph, viewer.scene)
+    viewer.show("blocks")
+    viewer.open(next(box.name for box in viewer.scene.view.boxes if box.children))
+    folded = wire.view(graph, viewer.scene, ["pool"])
+    viewer.turn("right")
+    for seen in (whole, folded):
+        seen["geometry"] = base64.b64encode(seen["geometry"]).decode()
+    found = plan(model, parts=2, speed=1e9, bandwidth=1e6)
     return {
-        "picture": picture,
+        "model": wire.model(graph, ["pool"]),
+        "view": whole,
+        "folded": folded,
+        "costs": wire.costs(costs(model)),
         "placed": wire.placed(editor, ["head", "middle", "tail"]),
         "cuts": editor.points,
         "result": wire.result("print(1)", ["head", "middle", "tail"]),
+        "plan": wire.plan(found, [(128.0, 0.5, found.cuts[0])]),
     }
 
 
@@ -56,41 +70,70 @@ def test_the_golden_payload_is_what_is_written_today(request):
 
 def test_columns_fit_together():
     graph = ks.read(zoo.recurrent())
-    layout = lay_out(graph.successors)
-    picture = wire.picture(graph, layout, batch_size=2)
-    n, t, m = len(graph), len(graph.tensors), len(picture["edges"]["source"])
-    assert {len(column) for column in picture["calls"].values()} == {n}
-    assert {len(column) for column in picture["tensors"].values()} == {t}
-    assert len(picture["edges"]["target"]) == len(picture["edges"]["tensors"]) == m
+    model = wire.model(graph, batch_size=2)
+    n, t, m = len(graph), len(graph.tensors), len(model["edges"]["source"])
+    assert {len(column) for column in model["calls"].values()} == {n}
+    assert {len(column) for column in model["tensors"].values()} == {t}
+    assert len(model["edges"]["target"]) == len(model["edges"]["tensors"]) == m
     encoder = graph.number["encoder"]
-    first = picture["calls"]["first_tensor"][encoder]
-    assert picture["tensors"]["name"][first : first + 3] == ["encoder", "encoder:1", "encoder:2"]
-    assert picture["tensors"]["shape"][first] == [None, 7, 5]
-    assert picture["tensors"]["nbytes"][first] == 2 * 7 * 5 * 4
+    first = model["calls"]["first_tensor"][encoder]
+    assert model["tensors"]["name"][first : first + 3] == ["encoder", "encoder:1", "encoder:2"]
+    assert model["tensors"]["shape"][first] == [None, 7, 5]
+    assert model["tensors"]["nbytes"][first] == 2 * 7 * 5 * 4
     between = dict(
         zip(
-            zip(picture["edges"]["source"], picture["edges"]["target"], strict=True),
-            picture["edges"]["tensors"],
-            strict=True,
+            zip(model["edges"]["source"], model["edges"]["target"], strict=True), model["edges"]["tensors"], strict=True
         )
     )
     assert between[encoder, graph.number["decoder"]] == [first, first + 1, first + 2]
-    assert picture["kinds"][picture["calls"]["kind"][encoder]] == "LSTM"
-    assert picture["calls"]["input"] == [1] + [0] * (n - 1)
+    assert model["kinds"][model["calls"]["kind"][encoder]] == "LSTM"
+    assert model["calls"]["input"] == [1] + [0] * (n - 1)
 
 
-def test_geometry_is_the_layout():
+def test_calls_of_a_shared_layer_are_tied_to_the_first():
+    graph = ks.read(zoo.tied_loop())
+    tied = dict(zip(graph.names, wire.model(graph)["calls"]["tied"], strict=True))
+    assert tied == {"x": -1, "step": -1, "step#2": graph.number["step"], "step#3": graph.number["step"], "out": -1}
+
+
+@pytest.mark.parametrize("direction", ["down", "right"])
+def test_geometry_is_the_layout(direction):
     graph = ks.read(zoo.unet())
-    layout = lay_out(graph.successors)
-    raw = wire.picture(graph, layout)["geometry"]
-    n, m = len(graph), len(layout.sources)
-    x, y = np.frombuffer(raw, "<f4", n), np.frombuffer(raw, "<f4", n, 4 * n)
-    starts = np.frombuffer(raw, "<i4", m + 1, 8 * n)
-    points = np.frombuffer(raw, "<f4", -1, 8 * n + 4 * (m + 1)).reshape(-1, 2)
+    viewer = Viewer(graph)
+    viewer.turn(direction)
+    layout, packed = viewer.scene.layout, wire.view(graph, viewer.scene)
+    raw = packed["geometry"]
+    n, m = len(viewer.scene.view.boxes), len(layout.sources)
+    x, y, width, height = (np.frombuffer(raw, "<f4", n, 4 * n * i) for i in range(4))
+    starts = np.frombuffer(raw, "<i4", m + 1, 16 * n)
+    points = np.frombuffer(raw, "<f4", -1, 16 * n + 4 * (m + 1)).reshape(-1, 2)
     assert np.array_equal(x, layout.x) and np.array_equal(y, layout.y)
+    assert np.array_equal(np.stack([width, height], 1), layout.sizes)
     assert np.array_equal(starts, layout.route_start) and np.array_equal(points, layout.points)
-    edges = wire.picture(graph, layout)["edges"]
-    assert edges["source"] == layout.sources.tolist() and edges["target"] == layout.targets.tolist()
+    assert packed["edges"]["source"] == layout.sources.tolist()
+    assert packed["direction"] == direction
+
+
+def test_a_folded_view_says_what_is_in_its_boxes_and_frames():
+    graph = ks.read(keras.applications.ResNet50(weights=None))
+    viewer = Viewer(graph)
+    viewer.show("blocks")
+    packed = wire.view(graph, viewer.scene)
+    boxes = packed["boxes"]
+    repeat = next(i for i, title in enumerate(boxes["title"]) if title == "conv4_block")
+    assert boxes["kind"][repeat] == 2 and boxes["count"][repeat] == 5 and boxes["openable"][repeat] == 1
+    inside = [graph.names[n] for n, box in enumerate(packed["box_of"]) if box == repeat]
+    assert inside[0] == "conv4_block2_1_conv" and inside[-1] == "conv4_block6_out"
+    assert [graph.names[n] for n in boxes["exits"][repeat]] == ["conv4_block6_out"]
+    assert packed["frames"] == []
+    viewer.open(boxes["id"][repeat])
+    (frame,) = wire.view(graph, viewer.scene)["frames"]
+    assert frame["id"] == boxes["id"][repeat] and len(frame["boxes"]) == 5 and frame["level"] == 0
+    left, top, right, bottom = frame["rect"]
+    layout = viewer.scene.layout
+    for box in range(len(layout.x)):
+        within = left < layout.x[box] < right and top < layout.y[box] < bottom
+        assert within == (box in frame["boxes"])
 
 
 def test_parts_say_what_they_hold_need_and_return():
@@ -122,6 +165,11 @@ def test_parts_say_what_they_hold_need_and_return():
 @pytest.mark.parametrize("name", ["ResNet50", "NASNetLarge"])
 def test_payloads_are_small(name):
     graph = ks.read(getattr(keras.applications, name)(weights=None))
-    picture = wire.picture(graph, lay_out(graph.successors))
-    geometry = len(picture.pop("geometry"))
-    assert (len(json.dumps(picture)) + geometry) / len(graph) < 260  # bytes a call, names included
+    viewer = Viewer(graph)
+    viewer.show("blocks")
+    scene = viewer.scene
+    assert len(scene.view.boxes) <= 40
+    view = wire.view(graph, scene)
+    geometry = len(view.pop("geometry"))
+    nbytes = len(json.dumps(wire.model(graph), separators=(",", ":"))) + len(json.dumps(view)) + geometry
+    assert nbytes / len(graph) < 200  # bytes a call, names included

@@ -1,0 +1,164 @@
+/** The lines of cuts with their chips: what crosses, and the names of the parts on both sides. */
+
+import { toScreen } from "../camera";
+import { bytes, plural, shape } from "../format";
+import type { CutLine } from "../geometry";
+import { COARSE, type Frame } from "./frame";
+import { rounded } from "./shapes";
+import { ellipsis } from "./text";
+
+const CHIP_HEIGHT = 20;
+/** Where chips begin on an upright line, below the names of the parts. */
+const HEAD = 26;
+
+export interface Chip {
+  x: number;
+  y: number;
+  width: number;
+  text: string;
+}
+
+/** Push apart what lies on one line, moving everything as little as is simple. */
+export function spread(
+  chips: Chip[],
+  gap: number,
+  low: number,
+  high: number,
+  key: "x" | "y" = "x",
+): void {
+  const size = (chip: Chip) => (key === "x" ? chip.width : CHIP_HEIGHT);
+  chips.sort((a, b) => a[key] - b[key]);
+  for (let i = 1; i < chips.length; i++) {
+    const room = (size(chips[i - 1]) + size(chips[i])) / 2 + gap;
+    const lack = chips[i - 1][key] + room - chips[i][key];
+    if (lack <= 0) continue;
+    // Half each; the second pass below repairs what this pushes into others.
+    chips[i][key] += lack / 2;
+    chips[i - 1][key] -= lack / 2;
+  }
+  let edge = low;
+  for (const chip of chips) {
+    chip[key] = Math.max(chip[key], edge + size(chip) / 2);
+    edge = chip[key] + size(chip) / 2 + gap;
+  }
+  edge = high;
+  for (const chip of [...chips].reverse()) {
+    chip[key] = Math.min(chip[key], edge - size(chip) / 2);
+    edge = chip[key] - size(chip) / 2 - gap;
+  }
+}
+
+/** Where the line is on the screen, along the axis; null when it cannot be seen. */
+function place({ camera, view, scene }: Frame, line: CutLine): number | null {
+  const at = toScreen(camera, line.at, line.at)[scene.down ? 1 : 0];
+  const limit = scene.down ? view.height : view.width;
+  return at > -20 && at < limit + 20 ? at : null;
+}
+
+export function paintLine(
+  c: CanvasRenderingContext2D,
+  frame: Frame,
+  line: CutLine,
+  state: "placed" | "preview" | "leaving",
+): void {
+  const exact = place(frame, line);
+  if (exact === null) return;
+  const at = Math.round(exact);
+  c.beginPath();
+  c.setLineDash(state === "placed" ? [] : state === "preview" ? [6, 5] : [2, 4]);
+  c.strokeStyle = frame.theme.accent;
+  c.lineWidth = 2;
+  c.moveTo(frame.scene.down ? 0 : at, frame.scene.down ? at : 0);
+  c.lineTo(frame.scene.down ? frame.view.width : at, frame.scene.down ? at : frame.view.height);
+  c.stroke();
+  c.setLineDash([]);
+}
+
+/** The names of the parts before and after a placed cut, in their colours. */
+export function paintPartNames(
+  c: CanvasRenderingContext2D,
+  frame: Frame,
+  line: CutLine,
+  index: number,
+): void {
+  const at = place(frame, line);
+  if (frame.camera.scale < COARSE || at === null) return;
+  c.font = `600 10.5px ${frame.theme.font}`;
+  c.textBaseline = "middle";
+  for (const side of [0, 1] as const) {
+    const name = frame.parts[index + side]?.variable;
+    if (!name) continue;
+    c.fillStyle = frame.theme.part(index + side).strong;
+    const text = ellipsis(name, 110, (each) => c.measureText(each).width);
+    c.textAlign = frame.scene.down || side ? "left" : "right";
+    if (frame.scene.down) c.fillText(text, 10, at + (side ? 11 : -10));
+    else c.fillText(text, at + (side ? 8 : -8), 14);
+  }
+}
+
+export function paintChips(
+  c: CanvasRenderingContext2D,
+  frame: Frame,
+  line: CutLine,
+  placed: boolean,
+): void {
+  const { camera, view, scene } = frame;
+  c.font = `500 11px ${frame.theme.font}`;
+  const columns = scene.graph.data.tensors;
+  const key = scene.down ? "x" : "y";
+  const length = scene.down ? view.width : view.height;
+  const onLine: Chip[] = [];
+  const elsewhere: Chip[] = [];
+  for (const { tensor, x: wx, y: wy, met } of line.chips) {
+    const [x, y] = toScreen(camera, wx, wy);
+    const text = `${shape(columns.shape[tensor])} · ${bytes(columns.nbytes[tensor])}`;
+    const width = c.measureText(text).width + 16;
+    (met ? onLine : elsewhere).push({ x, y, width, text });
+  }
+  const total = (at: number): Chip => {
+    const text = `${plural(line.cut.tensors.length, "tensor")} · ${bytes(line.cut.nbytes)}`;
+    const [x, y] = toScreen(camera, line.at, line.at);
+    const chip = { x, y, width: c.measureText(text).width + 16, text };
+    chip[key] = at;
+    return chip;
+  };
+  const size = (chip: Chip) => (scene.down ? chip.width : CHIP_HEIGHT);
+  const need = onLine.reduce((sum, chip) => sum + size(chip) + 6, 0);
+  // Far out, or too many to stand side by side: one chip that says how many and how much.
+  if (onLine.length > 1 && (need > length - 24 || camera.scale < COARSE)) {
+    const at = onLine.reduce((sum, chip) => sum + chip[key], 0) / onLine.length;
+    onLine.splice(0, onLine.length, total(at));
+  }
+  // Not every crossing tensor is met by the line: its end says how many there are.
+  if (elsewhere.length && camera.scale >= COARSE && !Number.isNaN(line.at)) {
+    onLine.push(total(length));
+  }
+  // Upright lines leave no room between boxes: there the chips stand at the line's head.
+  if (!scene.down) for (const chip of onLine) chip.y = Math.min(chip.y, HEAD);
+  spread(onLine, 6, scene.down ? 8 : HEAD, length - 8, key);
+  for (const chip of [...onLine, ...(camera.scale >= COARSE ? elsewhere : [])]) {
+    if (chip.y < -CHIP_HEIGHT || chip.y > view.height + CHIP_HEIGHT) continue;
+    if (chip.x < -chip.width || chip.x > view.width + chip.width) continue;
+    paintChip(c, frame, chip, placed);
+  }
+}
+
+function paintChip(
+  c: CanvasRenderingContext2D,
+  { theme }: Frame,
+  chip: Chip,
+  placed: boolean,
+): void {
+  const half = CHIP_HEIGHT / 2;
+  const y = Math.round(chip.y);
+  c.fillStyle = theme.box;
+  rounded(c, chip.x - chip.width / 2, y - half, chip.x + chip.width / 2, y + half, half);
+  c.fill();
+  c.strokeStyle = theme.accent;
+  c.lineWidth = placed ? 1.5 : 1;
+  c.stroke();
+  c.fillStyle = theme.ink;
+  c.textAlign = "center";
+  c.textBaseline = "middle";
+  c.fillText(chip.text, chip.x, y + 0.5);
+}

@@ -1,0 +1,59 @@
+/** Draws one frame. Knows nothing of events or of the kernel. */
+
+import { visible } from "../camera";
+import { paintBoxes } from "./boxes";
+import { paintChips, paintLine, paintPartNames } from "./cutlines";
+import { paintEdges, paintFrames, paintFrameTitles } from "./edges";
+import { type Frame, inWorld, onScreen } from "./frame";
+import { Texts } from "./text";
+
+export type { Drawn, Frame } from "./frame";
+
+export class Painter {
+  readonly #context: CanvasRenderingContext2D;
+  readonly #texts: Texts;
+  #font = "";
+
+  constructor(context: CanvasRenderingContext2D) {
+    this.#context = context;
+    this.#texts = new Texts((text) => context.measureText(text).width);
+  }
+
+  paint(frame: Frame): void {
+    const c = this.#context;
+    const { camera, view, scene, theme } = frame;
+    if (theme.font !== this.#font) {
+      this.#font = theme.font;
+      this.#texts.clear();
+    }
+    const region = visible(camera, view);
+    onScreen(c, frame);
+    c.globalAlpha = 1;
+    c.clearRect(0, 0, view.width, view.height);
+    c.lineJoin = "round";
+    c.lineCap = "butt";
+
+    inWorld(c, frame);
+    paintFrames(c, frame);
+    paintEdges(c, frame, scene.edgesIn(region), theme.edge, 1.15);
+    for (const line of frame.cuts) paintEdges(c, frame, line.edges, theme.accent, 1.8);
+    if (frame.preview) paintEdges(c, frame, frame.preview.edges, theme.accent, 2.2);
+
+    onScreen(c, frame);
+    frame.cuts.forEach((line, index) => {
+      paintLine(c, frame, line, index === frame.leaving ? "leaving" : "placed");
+    });
+    if (frame.preview) paintLine(c, frame, frame.preview, "preview");
+
+    inWorld(c, frame);
+    paintBoxes(c, frame, scene.boxesIn(region), this.#texts);
+    paintFrameTitles(c, frame, this.#texts);
+
+    onScreen(c, frame);
+    frame.cuts.forEach((line, index) => {
+      paintChips(c, frame, line, true);
+      paintPartNames(c, frame, line, index);
+    });
+    if (frame.preview) paintChips(c, frame, frame.preview, false);
+  }
+}

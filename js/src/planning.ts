@@ -1,0 +1,53 @@
+/** Asking the planner: once when it is pressed, and again and again while the bandwidth moves. */
+
+import type { Kernel } from "./kernel";
+import type { Panel } from "./panel";
+import { decodePlan, type Reply } from "./protocol";
+import type { Status } from "./status";
+
+export type Planning = ReturnType<typeof makePlanning>;
+
+export function makePlanning(panel: Panel, kernel: Kernel, status: Status, signal: AbortSignal) {
+  let flying = false;
+  /** The slider has moved on while an answer was awaited. */
+  let stale = false;
+
+  async function press(): Promise<void> {
+    panel.open("Plan");
+    status.refused("");
+    // Python refuses with a reason what is not a number; nothing is guessed here.
+    take(await ask(false), true);
+  }
+
+  /** At most one question is under way; of those that come meanwhile only the newest is asked. */
+  async function live(): Promise<void> {
+    if (flying) {
+      stale = true;
+      return;
+    }
+    flying = true;
+    do {
+      stale = false;
+      take(await ask(true), false);
+    } while (stale && !signal.aborted && kernel.alive);
+    flying = false;
+  }
+
+  async function ask(live: boolean): Promise<Reply | null> {
+    if (!kernel.alive) return null;
+    return kernel.requests.ask("plan", { ...panel.plan.request(), live });
+  }
+
+  function take(reply: Reply | null, aloud: boolean): void {
+    if (!reply || signal.aborted) return;
+    const plan = reply.ok ? decodePlan(reply.plan) : null;
+    if (plan) panel.plan.show(plan);
+    else if (reply.error) panel.plan.refuse(reply.error);
+    if (aloud) status.refused(reply.error);
+  }
+
+  return {
+    press,
+    live,
+  };
+}

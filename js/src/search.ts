@@ -1,0 +1,76 @@
+/** What a person may type to find calls: names, classes, shapes, ranges. */
+
+import type { Graph } from "./graph";
+
+export interface Found {
+  /** Matching calls, ascending. */
+  readonly calls: readonly number[];
+  /** The text names a range: these calls are looked at, all others are dimmed. */
+  readonly range: boolean;
+}
+
+/** "14x14x1024", "?×768", "*, 64": sizes divided by x, ×, * or commas; ? and none: unknown. */
+const SHAPE = /^\(?\s*(?:\d+|\?|none)(?:\s*[x×,]\s*(?:\d+|\?|none))+\s*\)?$/i;
+
+function parseShape(text: string): (number | null)[] | null {
+  if (!SHAPE.test(text)) return null;
+  return text
+    .replace(/[()\s]/g, "")
+    .split(/[x×,]/i)
+    .map((size) => (/^\d+$/.test(size) ? Number(size) : null));
+}
+
+/** Does a shape end in these sizes? "?" stands for any size. */
+function fits(shape: readonly (number | null)[], wanted: readonly (number | null)[]): boolean {
+  const from = shape.length - wanted.length;
+  return from >= 0 && wanted.every((size, i) => size === null || shape[from + i] === size);
+}
+
+/** One end of a range: a number that counts calls from 1, or the beginning of names. */
+function end(graph: Graph, text: string, last: boolean): number | null {
+  const { name } = graph.data.calls;
+  if (!text) return last ? name.length - 1 : 0;
+  const number = /^\d+$/.test(text) ? Number(text) - 1 : -1;
+  if (number >= 0) return Math.min(number, name.length - 1);
+  const exact = name.findIndex((each) => each.toLowerCase() === text);
+  if (exact >= 0) return exact;
+  const begins = (each: string) => each.toLowerCase().startsWith(text);
+  const found = last ? name.findLastIndex(begins) : name.findIndex(begins);
+  return found < 0 ? null : found;
+}
+
+function parseRange(graph: Graph, text: string): number[] | null {
+  const match = /^(?:layers?\s+|calls?\s+)?(\S*?)\s*(?:\.\.|…)\s*(\S*)$/.exec(text);
+  if (!match || !(match[1] || match[2])) return null;
+  const [a, b] = [end(graph, match[1], false), end(graph, match[2], true)];
+  if (a === null || b === null) return null;
+  const [low, high] = [Math.min(a, b), Math.max(a, b)];
+  return Array.from({ length: high - low + 1 }, (_, i) => low + i);
+}
+
+/** Everything that a text finds; nothing for no text. */
+export function find(graph: Graph, text: string): Found {
+  const wanted = text.trim().toLowerCase();
+  if (!wanted) return { calls: [], range: false };
+  const range = parseRange(graph, wanted);
+  if (range) return { calls: range, range: true };
+  const shape = parseShape(wanted);
+  const { calls, kinds, tensors } = graph.data;
+  const classes = kinds.map((kind) => kind.toLowerCase().includes(wanted));
+  const found: number[] = [];
+  calls.name.forEach((name, call) => {
+    const hit =
+      name.toLowerCase().includes(wanted) ||
+      classes[calls.kind[call]] ||
+      (shape && graph.tensorsOf(call).some((tensor) => fits(tensors.shape[tensor], shape)));
+    if (hit) found.push(call);
+  });
+  return { calls: found, range: false };
+}
+
+/** The match to go to from a call: the next one, or the one before; round and round. */
+export function next(found: readonly number[], from: number, back: boolean): number {
+  if (!found.length) return -1;
+  if (back) return found.findLast((call) => call < from) ?? found[found.length - 1];
+  return found.find((call) => call > from) ?? found[0];
+}

@@ -1,0 +1,118 @@
+/** Opening and closing folds: asks for other views, and keeps the place while they change. */
+
+import type { Bounds } from "./camera";
+import type { Scene } from "./geometry";
+import type { Kernel } from "./kernel";
+import type { Depth, Direction, Reply } from "./protocol";
+import type { Kept, Stage } from "./stage";
+import type { Status } from "./status";
+
+/** What the view that is asked for keeps in its place. */
+interface Wish {
+  /** The fold that is opened or closed; null: everything may change. */
+  fold: string | null;
+  calls: readonly number[];
+  at: readonly [number, number] | null;
+}
+
+export type Viewing = ReturnType<typeof makeViewing>;
+
+export function makeViewing(stage: Stage, kernel: Kernel, status: Status, focus: () => number) {
+  /** What the view that has been asked for is to keep. */
+  let wish: Wish | null = null;
+
+  function open(box: number, at: readonly [number, number] | null = null): Promise<boolean> {
+    const scene = stage.scene!;
+    const fold = scene.view.boxes.id[box];
+    return ask({ open: fold }, { fold, calls: [...scene.callsOf(box)], at });
+  }
+
+  function close(fold: string, at: readonly [number, number] | null = null): Promise<boolean> {
+    const scene = stage.scene!;
+    const boxes = scene.view.frames.find((frame) => frame.id === fold)?.boxes ?? [];
+    const calls = boxes.flatMap((box) => [...scene.callsOf(box)]);
+    return ask({ close: fold }, { fold, calls, at });
+  }
+
+  /** Close the innermost open fold around a box. */
+  async function closeAround(box: number): Promise<void> {
+    const frames = stage.scene?.framesOf(box) ?? [];
+    if (frames.length) await close(frames[frames.length - 1].id);
+  }
+
+  function depth(to: Depth): Promise<boolean> {
+    return ask({ depth: to }, null);
+  }
+
+  function direction(to: Direction): Promise<boolean> {
+    return ask({ direction: to }, null);
+  }
+
+  /** Open what is needed to see a call by itself. */
+  async function reveal(name: string, call: number): Promise<boolean> {
+    const scene = stage.scene;
+    const box = scene?.boxOf(call) ?? -1;
+    if (!scene || box < 0 || !scene.isFold(box)) return true;
+    const fold = scene.view.boxes.id[box];
+    return ask({ reveal: name }, { fold, calls: [...scene.callsOf(box)], at: null });
+  }
+
+  /** How the change from one scene to the next keeps the place; null: show the beginning. */
+  function keep(before: Scene | null, after: Scene): Kept | null {
+    if (!before || before.down !== after.down) return null;
+    const place = wish ?? wherever(before);
+    if (!place) return null;
+    const from = region(before, place);
+    const calls = place.calls.flatMap((call) => same(before, call, after));
+    const to = region(after, { ...place, calls });
+    return from && to ? { before: from, after: to, at: place.at } : null;
+  }
+
+  /** Where the person is: at the focused box, or in the middle. */
+  function wherever(scene: Scene): Wish | null {
+    let box = focus();
+    if (!stage.sees(box)) {
+      const [left, top, right, bottom] = stage.visible();
+      box = scene.boxNear((left + right) / 2, (top + bottom) / 2);
+    }
+    return box < 0 ? null : { fold: null, calls: [scene.callOf(box)], at: null };
+  }
+
+  async function ask(payload: Record<string, unknown>, keeping: Wish | null): Promise<boolean> {
+    if (!kernel.alive) {
+      status.show();
+      return false;
+    }
+    wish = keeping;
+    const reply: Reply = await kernel.requests.ask("view", payload);
+    if (wish === keeping) wish = null;
+    if (!reply.ok && reply.error) status.refused(reply.error);
+    return reply.ok;
+  }
+
+  return {
+    open,
+    close,
+    closeAround,
+    depth,
+    direction,
+    reveal,
+    keep,
+  };
+}
+
+/** A call in another graph, where a group may have been opened: then all that is in it. */
+function same(before: Scene, call: number, after: Scene): number[] {
+  if (before.graph === after.graph) return [call];
+  const name = before.graph.name(call);
+  const found = after.graph.callOf.get(name);
+  if (found !== undefined) return [found];
+  const inside = [...after.graph.callOf].filter(([each]) => each.startsWith(`${name}/`));
+  return inside.map(([, number]) => number);
+}
+
+/** The box of a closed fold, the outline of an open one, the hull of other calls. */
+function region(scene: Scene, { fold, calls }: Wish): Bounds | null {
+  const frame = fold === null ? undefined : scene.view.frames.find((each) => each.id === fold);
+  return frame?.rect.every(Number.isFinite) ? frame.rect : scene.hull(calls);
+}

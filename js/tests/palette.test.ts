@@ -1,0 +1,180 @@
+import { describe, expect, it } from "vitest";
+import { Scene } from "../src/geometry";
+import { Graph } from "../src/graph";
+import { amounts, type Colour, overlay, share } from "../src/overlay";
+import {
+  DARK_FAMILY,
+  familyOf,
+  inkOn,
+  LIGHT_FAMILY,
+  luminance,
+  mix,
+  PARTS,
+  parseColor,
+  type Rgb,
+  ramp,
+} from "../src/palette";
+import { decodeCosts, decodeModel, decodePlaced, decodeView } from "../src/protocol";
+import { readTheme } from "../src/theme";
+import { costs, folded, model, placedNothing, placedStem, view } from "./fixture";
+
+/** What an eye without green, or without red, makes of a colour (Viénot, Brettel, Mollon 1999). */
+const BLINDNESS: Record<string, number[][]> = {
+  deuteranopia: [
+    [0.29275, 0.70725, -0.02978],
+    [0.29275, 0.70725, -0.02978],
+    [-0.02234, 0.02234, 1],
+  ],
+  protanopia: [
+    [0.11238, 0.88762, 0],
+    [0.11238, 0.88762, 0],
+    [0.00401, -0.00401, 1],
+  ],
+};
+
+function seen(rgb: Rgb, matrix: number[][]): number[] {
+  const linear = rgb.map((value) => (value / 255) ** 2.2);
+  return matrix.map((row) => {
+    const value = row.reduce((sum, factor, i) => sum + factor * linear[i], 0);
+    return 255 * Math.max(0, value) ** (1 / 2.2);
+  });
+}
+
+describe("the palettes", () => {
+  it.each(Object.keys(BLINDNESS))("keep parts apart under %s", (kind) => {
+    const colours = PARTS.slice(0, 6).map((rgb) => seen(rgb, BLINDNESS[kind]));
+    for (let i = 0; i < colours.length; i++) {
+      // Parts that touch have to be told apart.
+      const next = colours[(i + 1) % colours.length];
+      const distance = Math.hypot(...colours[i].map((value, k) => value - next[k]));
+      expect(distance).toBeGreaterThan(40);
+    }
+  });
+
+  it("have a ramp that only gets darker in the light, and only lighter in the dark", () => {
+    const steps = Array.from({ length: 21 }, (_, i) => i / 20);
+    const light = steps.map((at) => luminance(ramp(at, false)));
+    const dark = steps.map((at) => luminance(ramp(at, true)));
+    for (let i = 1; i < steps.length; i++) {
+      expect(light[i]).toBeLessThan(light[i - 1]);
+      expect(dark[i]).toBeGreaterThan(dark[i - 1]);
+    }
+  });
+
+  it("write on each colour so that it can be read (WCAG: 4.5 to 1)", () => {
+    for (const dark of [false, true]) {
+      for (let at = 0; at <= 1; at += 0.02) {
+        const rgb = ramp(at, dark);
+        const ink = luminance(parseColor(inkOn(rgb))!);
+        const [high, low] = [luminance(rgb), ink].sort((a, b) => b - a);
+        expect((high + 0.05) / (low + 0.05)).toBeGreaterThan(4.5);
+      }
+    }
+  });
+
+  it("name each family in light and dark", () => {
+    expect(Object.keys(LIGHT_FAMILY)).toEqual(Object.keys(DARK_FAMILY));
+    for (const colour of [...Object.values(LIGHT_FAMILY), ...Object.values(DARK_FAMILY)]) {
+      expect(parseColor(colour)).not.toBeNull();
+    }
+  });
+
+  it("sort classes into families", () => {
+    const families = {
+      InputLayer: "input",
+      Conv2D: "conv",
+      ConvLSTM2D: "sequence",
+      MultiHeadAttention: "sequence",
+      BatchNormalization: "norm",
+      Add: "merge",
+      Concatenate: "merge",
+      AveragePooling2D: "pool",
+      Dense: "dense",
+      Embedding: "dense",
+      ReLU: "activation",
+      Activation: "activation",
+      ZeroPadding2D: "reshape",
+      Flatten: "reshape",
+      Dropout: "other",
+    };
+    for (const [kind, family] of Object.entries(families))
+      expect([kind, familyOf(kind)]).toEqual([kind, family]);
+  });
+
+  it("read the colours that browsers report", () => {
+    expect(parseColor("rgba(0, 10, 20, 0.87)")).toEqual([0, 10, 20]);
+    expect(parseColor("color(srgb 1 0.5 0)")).toEqual([255, 127.5, 0]);
+    expect(parseColor("#0a0b0c")).toEqual([10, 11, 12]);
+    expect(parseColor("")).toBeNull();
+    expect(mix([0, 0, 0], [255, 255, 255], 0.2)).toBe("rgb(204, 204, 204)");
+  });
+});
+
+describe("the overlay", () => {
+  const theme = readTheme(document.body);
+  const data = decodeModel(model());
+  const known = decodeCosts({ ...costs, ms: [0, 1, 2, 3, 4, 5] }, 6);
+  const scene = (raw = view()) => new Scene(new Graph(data), decodeView(raw, data));
+  const make = (colour: Colour, raw = view(), placed: unknown = placedNothing, cost = known) =>
+    overlay(scene(raw), colour, decodePlaced(placed), cost, theme);
+
+  it("shows classes, with those families that there are in the legend", () => {
+    const { inks, legend } = make("class");
+    expect(inks.map((ink) => ink.strong)).toEqual([
+      theme.family.input,
+      theme.family.conv,
+      theme.family.conv,
+      theme.family.norm,
+      theme.family.merge,
+      theme.family.conv,
+    ]);
+    expect(legend.entries.map((entry) => entry.word)).toEqual([
+      "input",
+      "convolution",
+      "normalization",
+      "merge",
+    ]);
+    // One ink per kind of box: they are painted in batches.
+    expect(inks[1]).toBe(inks[2]);
+  });
+
+  it("gives a fold the family of what has most weights in it", () => {
+    expect(make("class", folded()).inks[2].strong).toBe(theme.family.conv);
+  });
+
+  it("shows parts under their names", () => {
+    const { inks, legend } = make("part", view(), placedStem);
+    expect(inks.map((ink) => ink.fill)).toEqual([
+      ...Array(2).fill(theme.part(0).tint),
+      ...Array(4).fill(theme.part(1).tint),
+    ]);
+    expect(legend.entries.map((entry) => entry.word)).toEqual(["part_1", "part_2"]);
+  });
+
+  it("shows amounts, summed over folds, unknown left unknown", () => {
+    expect(amounts(scene(), "params", null)).toEqual([0, 9472, 100, 256, 0, 9472]);
+    expect(amounts(scene(), "flops", known)).toEqual([0, 200, 400, 600, 8, null]);
+    expect(amounts(scene(folded()), "flops", known)).toEqual([0, 200, 1008, null]);
+    expect(amounts(scene(), "ms", decodeCosts(costs, 6))).toEqual(Array(6).fill(null));
+    const { inks, legend } = make("flops");
+    expect(legend.ramp?.length).toBeGreaterThan(10);
+    expect(legend.entries.map((entry) => entry.word)).toEqual(["8 FLOPs", "600 FLOPs"]);
+    expect(luminance(parseColor(inks[3].fill)!)).toBeLessThan(luminance(parseColor(inks[4].fill)!));
+    expect(inks[5].fill).toBe(theme.box);
+  });
+
+  it("says when nothing is known", () => {
+    expect(make("ms", view(), placedNothing, null).legend).toMatchObject({
+      entries: [{ word: "not known" }],
+      ramp: null,
+    });
+  });
+
+  it("spreads amounts over the ramp by their powers of ten", () => {
+    expect(share(0, 1, 1000)).toBe(0);
+    expect(share(1, 1, 1000)).toBeCloseTo(0.08);
+    expect(share(1000, 1, 1000)).toBeCloseTo(1);
+    expect(share(31.6, 1, 1000)).toBeCloseTo(0.54, 2);
+    expect(share(5, 5, 5)).toBe(1);
+  });
+});

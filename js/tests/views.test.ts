@@ -1,0 +1,333 @@
+import { describe, expect, it, vi } from "vitest";
+import { toScreen } from "../src/camera";
+import { PAIR } from "../src/reading";
+import { DOUBLE } from "../src/stage";
+import {
+  cutAfterStem,
+  FakeModel,
+  folded,
+  NAMES,
+  placedStem,
+  model as rawModel,
+  unfolded,
+  view,
+} from "./fixture";
+import { drawn, HEIGHT, open, setUp, WIDTH } from "./page";
+
+setUp();
+
+const closed = (traits = {}) => open(new FakeModel({ _view: folded(), ...traits }));
+/** Where the picture shows a box of `folded`, which fits and is centred. */
+const scale = Math.min(1.15, (HEIGHT - 40) / 234);
+const place = (box: number, dx = 0): [number, number] => [
+  WIDTH / 2 + dx * scale,
+  HEIGHT / 2 + ([18, 84, 150, 216][box] - 117) * scale,
+];
+/** The last place where a text was drawn, on the screen. */
+function shownAt(text: string): [number, number] {
+  const call = drawn.calls.filter((each) => each.args[0] === text).at(-1)!;
+  const [k, dx, dy] = call.at;
+  return [Number(call.args[1]) * k + dx, Number(call.args[2]) * k + dy];
+}
+
+describe("a folded view", () => {
+  it("lists its boxes, folds with what they hold", () => {
+    const { labels, options, canvas } = closed();
+    expect(labels()).toEqual([
+      "image, InputLayer, 56×56×256",
+      "stem, Conv2D, 56×56×256, shares weights with head, one tensor crosses here",
+      "block ×3, repeat of 3 calls, closed, 56×56×256, one tensor crosses here",
+      "head, Conv2D, 56×56×256, shares weights with stem",
+    ]);
+    expect(options()[2].classList.contains("ks-fold")).toBe(true);
+    vi.advanceTimersByTime(250);
+    expect(canvas.getAttribute("aria-label")).toMatch(/6 calls in 4 boxes.*image to head/);
+  });
+
+  it("is opened and closed from the list", async () => {
+    const { list, key, model, active, labels } = closed();
+    key(list, "End");
+    key(list, "ArrowRight"); // head cannot be opened
+    key(list, "ArrowUp");
+    expect(model.get("selection")).toBe("add");
+    key(list, "ArrowRight");
+    expect(model.request("view")).toMatchObject({ open: "block" });
+    model.set("_view", unfolded());
+    await model.answer(model.request("view"));
+    expect(labels()[2]).toBe("left, Conv2D, 56×56×256, in block ×3");
+    // The selection stays with the call.
+    expect(active()?.dataset.call).toBe("4");
+    key(list, "-");
+    expect(model.request("view")).toMatchObject({ close: "block" });
+    model.set("_view", folded());
+    expect(active()?.getAttribute("aria-label")).toMatch(/^block/);
+    expect(model.get("selection")).toBe("add");
+    key(list, "+");
+    expect(model.request("view")).toMatchObject({ open: "block" });
+  });
+
+  it("is cut after a fold by its exit", () => {
+    const { list, key, model } = closed();
+    key(list, "End");
+    key(list, "ArrowUp");
+    key(list, "Enter");
+    expect(model.request("toggle")).toMatchObject({ call: "add" });
+  });
+
+  it("shows what a fold holds, and how to get in and out", async () => {
+    const { list, key, model, $, button } = closed();
+    key(list, "End");
+    key(list, "ArrowUp");
+    expect($(".ks-what").textContent).toBe("block ×3repeat");
+    expect($(".ks-facts").textContent).toBe("3 copies of 1 call · 3 calls · 356 parameters");
+    model.set("_view", unfolded());
+    expect($(".ks-crumbs").textContent).toBe("toy›block ×3");
+    button("block ×3").click();
+    expect(model.request("view")).toMatchObject({ close: "block" });
+  });
+});
+
+describe("opening with the mouse", () => {
+  it("takes a click on the plus, at once, and cuts nothing", () => {
+    const { click, kinds } = closed();
+    click(...place(2, 75 - 15));
+    expect(kinds()).toEqual(["view"]);
+    vi.advanceTimersByTime(2 * DOUBLE);
+    expect(kinds().filter((kind) => kind === "toggle")).toEqual([]);
+  });
+
+  it("takes a double click on the box, and cuts nothing", () => {
+    const { click, canvas, model, kinds } = closed();
+    const [clientX, clientY] = place(2);
+    click(clientX, clientY);
+    click(clientX, clientY);
+    canvas.dispatchEvent(new MouseEvent("dblclick", { clientX, clientY }));
+    vi.advanceTimersByTime(2 * DOUBLE);
+    expect(model.request("view")).toMatchObject({ open: "block" });
+    expect(kinds()).not.toContain("toggle");
+  });
+
+  it("cuts after a fold on a single click, once it is known to be one", () => {
+    const { click, model, kinds } = closed();
+    click(...place(2));
+    expect(model.get("selection")).toBe("add"); // answered at once
+    expect(kinds()).not.toContain("toggle");
+    vi.advanceTimersByTime(DOUBLE);
+    expect(model.request("toggle")).toMatchObject({ call: "add" });
+  });
+
+  it("keeps the point under the mouse where it is", () => {
+    const { click, model } = closed();
+    const at = place(2, 75 - 15);
+    click(...at);
+    model.set("_view", unfolded());
+    vi.advanceTimersByTime(300);
+    // The mark was at 9/10 of the box's width and half of its height: so it is of the frame.
+    const [left, top, right, bottom] = [-174, 120, 200, 246];
+    const world = [left + 0.9 * (right - left), top + 0.5 * (bottom - top)];
+    const [x, y] = shownAt("add"); // its name: 15 right of the box's left, 6.5 above its middle
+    const k = scale;
+    expect(x - at[0]).toBeCloseTo((-75 + 15 - world[0]) * k, -0.5);
+    expect(y - at[1]).toBeCloseTo((216 - 6.5 - world[1]) * k, -0.5);
+  });
+
+  it("closes at the mark of the frame, the pointer staying in the box", () => {
+    const { click, model } = open(new FakeModel({ _view: unfolded() }));
+    const k = Math.min(1.15, (HEIGHT - 40) / 300);
+    const camera = { x: 19 - WIDTH / 2 / k, y: 150 - HEIGHT / 2 / k, scale: k };
+    click(...toScreen(camera, -174 + 18, 120));
+    expect(model.request("view")).toMatchObject({ close: "block" });
+  });
+});
+
+describe("the whole view", () => {
+  it("has a depth and a direction that Python owns", async () => {
+    const { el, model, button } = closed();
+    const radio = (name: string) => el.querySelector<HTMLInputElement>(`[value=${name}]`)!;
+    expect(radio("blocks").checked).toBe(true);
+    radio("all").click();
+    expect(model.request("view")).toMatchObject({ depth: "all" });
+    model.set("_view", view());
+    await model.answer(model.request("view"));
+    expect(radio("all").checked).toBe(true);
+    // Refused: it shows what is.
+    radio("layers").click();
+    await model.answer(model.request("view"), { ok: false, error: "No." });
+    expect([radio("layers").checked, radio("all").checked]).toEqual([false, true]);
+    button("Draw from left to right").click();
+    expect(model.request("view")).toMatchObject({ direction: "right" });
+    model.set("_view", { ...view(), direction: "right" });
+    expect(button("Draw from top to bottom")).toBeDefined();
+    model.set("_view", unfolded());
+    expect(el.querySelector("[type=radio]:checked")).toBeNull();
+  });
+
+  it("keeps selection, cuts and what is known of them when it changes", async () => {
+    const { list, key, model, options, $ } = open(new FakeModel({ _placed: placedStem }));
+    key(list, "ArrowDown");
+    key(list, "ArrowDown");
+    vi.advanceTimersByTime(100);
+    await model.answer(model.request("preview"), { cut: { ...cutAfterStem, sentence: "Known." } });
+    model.set("_view", folded());
+    expect($(".ks-sentence").textContent).toBe("Known.");
+    expect(options()[1].classList.contains("ks-cut")).toBe(true);
+    vi.advanceTimersByTime(100);
+    expect(model.sent.filter((each) => each.kind === "preview").length).toBe(1);
+  });
+
+  it("says why a view cannot be shown, and shows the next one", () => {
+    const { model, $ } = closed();
+    model.set("_view", { ...folded(), box_of: [0] });
+    vi.advanceTimersByTime(PAIR);
+    expect($("[role=alert]").textContent).toMatch(/^The picture cannot be shown: .*box_of/);
+    model.set("_view", view());
+    expect($("[role=alert]").textContent).toBe("");
+  });
+});
+
+describe("another model", () => {
+  it("waits for the view that goes with it, and keeps the selection by name", () => {
+    const { model, el, labels, $, list, key, active } = closed();
+    key(list, "End");
+    const more = rawModel((raw) => {
+      for (const column of Object.values(raw.calls)) column.push(column[5]);
+      raw.calls.name[5] = "extra";
+      raw.calls.name[6] = "head";
+    });
+    model.set("_model", more);
+    expect(labels().length).toBe(4); // the old picture, until there is another
+    expect(el.querySelector("[data-ks-broken]")).toBeNull();
+    const raw = folded();
+    raw.box_of = [0, 1, 2, 2, 2, 2, 3];
+    raw.boxes.exits[3] = [6];
+    model.set("_view", raw);
+    expect(labels()[2]).toMatch(/^block ×3, repeat of 4 calls/);
+    expect($(".ks-head-facts").textContent).toMatch(/^7 calls/);
+    expect(active()?.dataset.call).toBe("6");
+    vi.advanceTimersByTime(2 * PAIR);
+    expect($("[role=alert]").textContent).toBe("");
+  });
+
+  it("gives way to a sentence when no view comes", () => {
+    const { model, $ } = closed();
+    model.set("_model", { version: 3 });
+    vi.advanceTimersByTime(PAIR);
+    expect($("[role=alert]").textContent).toMatch(/version 3/);
+  });
+});
+
+describe("the search", () => {
+  const names = (view: ReturnType<typeof closed>) =>
+    view.labels().map((label) => label.split(", ")[0]);
+
+  it("lists every match, also those inside folds, and counts them", () => {
+    const page = closed();
+    page.type("conv");
+    expect(names(page)).toEqual(["stem", "left", "head"]);
+    expect(page.$(".ks-matches").textContent).toBe("3 matches");
+    page.type("zzz");
+    expect(page.$(".ks-empty").textContent).toMatch(/^Nothing/);
+    page.key(page.search, "Escape");
+    expect(page.search.value).toBe("");
+    expect(names(page)).toEqual(["image", "stem", "block ×3", "head"]);
+  });
+
+  it("goes to a match with Enter, into the list, and opens what is around it", async () => {
+    const page = closed();
+    page.type("conv");
+    page.key(page.search, "Enter");
+    expect(page.model.get("selection")).toBe("stem");
+    expect(document.activeElement).toBe(page.list);
+    expect(page.$(".ks-matches").textContent).toBe("1 of 3");
+    page.key(page.list, "ArrowDown");
+    expect(page.model.request("view")).toMatchObject({ reveal: "left" });
+    page.model.set("_view", unfolded());
+    expect(page.active()?.dataset.call).toBe("2");
+    page.key(page.list, "Enter", { shiftKey: true });
+    expect(page.model.get("selection")).toBe("stem");
+    page.key(page.search, "Enter", { shiftKey: true });
+    expect(page.model.get("selection")).toBe("head"); // round and round
+    page.key(page.list, "Escape");
+    expect(page.search.value).toBe("");
+    expect(page.active()?.dataset.call).toBe("5");
+  });
+
+  it("looks at a range", () => {
+    const page = open();
+    page.type("2..4");
+    expect(page.$(".ks-matches").textContent).toBe("3 calls");
+    page.key(page.search, "Enter");
+    expect(page.$("[role=status]").textContent).toMatch(/^Looking at 3 calls, stem to right/);
+    page.key(page.list, "Escape");
+    expect(page.$("[role=status]").textContent).toMatch(/^toy/);
+    expect(names(page)).toEqual(NAMES);
+  });
+
+  it("is reached with a key", () => {
+    const { list, key, search } = closed();
+    key(list, "/");
+    expect(document.activeElement).toBe(search);
+  });
+});
+
+describe("the nearest candidates", () => {
+  it("are one key or one press away", async () => {
+    const { list, key, model, button, $ } = closed();
+    key(list, "End");
+    vi.advanceTimersByTime(100);
+    const reply = { cut: null, sentence: "No.", nearest: ["add", null] };
+    await model.answer(model.request("preview"), reply);
+    expect(button("↓ nearest").getAttribute("aria-disabled")).toBe("true");
+    expect(button("↑ nearest").title).toMatch(/^Go to add/);
+    key(list, "]"); // there is none
+    expect(model.get("selection")).toBe("head");
+    key(list, "[");
+    expect(model.get("selection")).toBe("add");
+    expect($(".ks-what").textContent).toMatch(/^block/);
+    key(list, "End");
+    button("↑ nearest").click();
+    expect(model.get("selection")).toBe("add");
+  });
+
+  it("come with what would cross, each with its shape and bytes", async () => {
+    const { list, key, model, el } = open();
+    key(list, "End");
+    vi.advanceTimersByTime(100);
+    const cut = { ...cutAfterStem, tensors: [1, 2], candidate: false };
+    await model.answer(model.request("preview"), { cut });
+    const rows = [...el.querySelectorAll(".ks-crossing li")].map((row) => row.textContent);
+    expect(rows).toEqual(["stem56×56×256 · 3.1 MB", "left56×56×256 · 3.1 MB"]);
+  });
+});
+
+describe("the strip", () => {
+  const along = (y: number) => 8 + (y / 300) * (HEIGHT - 16);
+
+  it("says what crosses at the place that is pointed at, and what is on both sides", () => {
+    const { pointer, strip, $, kinds } = open();
+    vi.advanceTimersByTime(50);
+    pointer("pointermove", 10, along(117), strip);
+    expect([...$(".ks-tip").children].map((line) => line.textContent)).toEqual([
+      "3.1 MB cross here",
+      "above: 2 calls · 9.5 k parameters",
+      "below: 4 calls · 9.8 k parameters",
+    ]);
+    expect(kinds()).toEqual(["costs"]); // asked for once
+    pointer("pointermove", 10, along(120), strip);
+    expect(kinds()).toEqual(["costs"]);
+    pointer("pointerleave", 0, 0, strip);
+    expect($(".ks-tip").hidden).toBe(true);
+  });
+
+  it("moves a cut that is dragged, and scrolls elsewhere", () => {
+    const { pointer, strip, model, kinds } = open(new FakeModel({ _placed: placedStem }));
+    vi.advanceTimersByTime(50);
+    pointer("pointerdown", 10, along(117), strip);
+    pointer("pointermove", 10, along(245), strip);
+    pointer("pointerup", 10, along(245), strip);
+    expect(model.request("move")).toMatchObject({ index: 0, call: "add" });
+    pointer("pointerdown", 10, along(20), strip);
+    pointer("pointerup", 10, along(20), strip);
+    expect(kinds().filter((kind) => kind === "move").length).toBe(1);
+  });
+});

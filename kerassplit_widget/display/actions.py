@@ -1,0 +1,176 @@
+"""What the front end may ask of a widget, and how each request is answered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from kerassplit_widget.display import notebook, wire
+from kerassplit_widget.display.plans import PlanDesk
+from kerassplit_widget.errors import NamingError, SplitError
+from kerassplit_widget.models.counting import count_reading
+from kerassplit_widget.models.measuring import measure
+from kerassplit_widget.structure.text import listed
+
+if TYPE_CHECKING:
+    from kerassplit_widget.display.widget import SplitWidget
+
+__all__ = ["Actions"]
+
+Message = Mapping[str, Any]
+Fields = dict[str, Any]
+
+_LONG = {"verify": "verifying", "measure": "measuring", "plan": "planning"}
+"""Requests that take long, and what the kernel is doing then."""
+
+_QUIET = frozenset({"preview", "costs", "view", "cancel"})
+"""Requests that leave the last error standing: they follow the mouse, not a decision."""
+
+
+class Actions:
+    """Answers the requests of a widget's front end.
+
+    Parameters
+    ----------
+    widget : SplitWidget
+    """
+
+    def __init__(self, widget: SplitWidget) -> None:
+        self._widget = widget
+        self._asked_to_replace: list[str] = []
+        self._desk = PlanDesk()
+        edit = widget.session.editor
+        self._answers: dict[str, Callable[[Message], Fields | None]] = {
+            "preview": lambda message: widget.session.preview(str(message.get("call"))),
+            "toggle": lambda message: self._edit(edit.toggle, str(message.get("call"))),
+            "move": lambda message: self._edit(edit.move, _number(message, "index"), str(message.get("call"))),
+            "remove": lambda message: self._edit(edit.remove, _number(message, "index")),
+            "clear": lambda message: self._edit(edit.clear),
+            "undo": lambda message: self._edit(edit.undo),
+            "redo": lambda message: self._edit(edit.redo),
+            "view": self._view,
+            "costs": self._costs,
+            "code": lambda message: {"code": widget.code},
+            "split": self._split,
+            "verify": self._verify,
+            "measure": self._measure,
+            "plan": self._plan,
+            "cancel": lambda message: widget.worker.cancel(),
+        }
+
+    def take(self, message: Any) -> None:
+        """Answer a request, at once or, if it takes long, when it is done. What is no request is passed over."""
+        if not isinstance(message, dict) or "id" not in message:
+            return
+        kind = message.get("kind")
+        quick = partial(self._answer, message)
+        if kind not in _LONG or message.get("live") is True:
+            quick()
+            return
+        try:
+            self._widget.worker.start(_LONG[kind], quick)
+        except SplitError as error:
+            self._reply(message, error)
+
+    def cuts_changed(self) -> None:
+        """Forget the question whether variables may be replaced: it was asked of other parts."""
+        self._asked_to_replace = []
+
+    def _answer(self, message: Message) -> None:
+        kind = message.get("kind")
+        try:
+            if kind not in self._answers:
+                raise SplitError(f"The front end asked for {kind!r:.40}, which this version does not know.")
+            fields = self._answers[kind](message)
+        except Exception as error:  # what is not said in the widget is seen by nobody
+            self._reply(message, error)
+        else:
+            self._reply(message, fields=fields)
+
+    def _reply(self, message: Message, error: Exception | None = None, fields: Fields | None = None) -> None:
+        reply: Fields = {"kind": "reply", "id": message["id"], "ok": error is None, **(fields or {})}
+        text = ""
+        if error is not None:
+            text = str(error) if isinstance(error, SplitError) else f"{type(error).__name__}: {error}"
+            reply["error"] = text
+        if message.get("kind") not in _QUIET:
+            self._widget.last_error = text
+        self._widget.send(reply)
+
+    def _edit(self, action: Callable[..., str], *arguments: Any) -> None:
+        self._widget.status = action(*arguments)
+        self._widget.show_cuts()
+
+    def _view(self, message: Message) -> None:
+        session = self._widget.session
+        steps: dict[str, Callable[[Any], object]] = {
+            "close": session.viewer.close,
+            "depth": session.viewer.show,
+            "reveal": session.viewer.reveal,
+            "direction": session.turn,
+        }
+        for name, step in steps.items():
+            if name in message:
+                step(message[name])
+        if "open" in message and session.open(str(message["open"])):
+            self._widget.show_model()
+        self._widget.show_view()
+
+    def _costs(self, message: Message) -> None:
+        session = self._widget.session
+        self._widget.show_costs(count_reading(session.reading, session.batch_size))
+
+    def _split(self, message: Message) -> None:
+        widget = self._widget
+        widget.require_cuts()
+        if isinstance(message.get("names"), str):  # what is in the field now; the trait may lag behind
+            widget.variable_names = message["names"]
+        names = notebook.parse_names(widget.variable_names, len(widget.cuts) + 1)
+        used = notebook.in_use([*names, "split"])
+        if used and used != self._asked_to_replace:
+            self._asked_to_replace = used
+            verb = "is" if len(used) == 1 else "are"
+            raise NamingError(
+                f"{listed(used)} {verb} already in use in the notebook. "
+                "Press Split again to replace, or change the variable names."
+            )
+        self._asked_to_replace = []
+        widget.materialize()
+
+    def _verify(self, message: Message) -> None:
+        widget = self._widget
+        widget.require_cuts()
+        widget.show_proof(widget.build().verify(progress=widget.worker.tell))
+
+    def _measure(self, message: Message) -> None:
+        widget, session = self._widget, self._widget.session
+        table = count_reading(session.reading, session.batch_size)
+        found = measure(widget.model, batch_size=session.batch_size, progress=widget.worker.tell)
+        shares: dict[str, float] = {}
+        for segment in found:
+            rows = [table[name] for name in segment.calls if name in table]
+            work = [row.flops or 0 for row in rows]
+            for row, each in zip(rows, work, strict=True):
+                part = each / sum(work) if sum(work) else 1 / len(rows)
+                shares[row.name] = segment.ms / found.ratio * part
+        widget.show_costs(table, [shares.get(name) for name in session.graph.names])
+        widget.status = found.sentence()
+
+    def _plan(self, message: Message) -> Fields:
+        widget, session = self._widget, self._widget.session
+        live = message.get("live") is True
+        found = self._desk.plan(
+            session.reading, message, session.batch_size, stopping=lambda: not live and widget.worker.stopping
+        )
+        session.editor.place_cuts(found.cuts, following=live)
+        widget.status = found.sentence()
+        widget.show_cuts()
+        return {"plan": wire.plan(found, [] if live else self._desk.front())}
+
+
+def _number(message: Message, name: str) -> int:
+    value = message.get(name)
+    if not isinstance(value, int):
+        raise SplitError(f"The front end gave {value!r:.40} for {name}, which is to be a whole number.")
+    return value

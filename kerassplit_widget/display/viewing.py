@@ -1,0 +1,176 @@
+"""What is drawn of a graph: which folds are open, in which direction, and where everything stands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from kerassplit_widget.errors import SplitError, closest
+from kerassplit_widget.structure.graph import LayerGraph
+from kerassplit_widget.structure.layout import Direction, Layout, lay_out
+from kerassplit_widget.structure.regions.folding import Fold, fold
+from kerassplit_widget.structure.views import Depth, View, opened_at, path_to, straddled, view
+
+__all__ = ["Scene", "Viewer"]
+
+SMALL = 200
+"""A graph of so many calls is shown whole at first: it can be scrolled through, and every call is in the list."""
+
+_BOX_HEIGHT = 38.0
+_CHARACTER = 6.7
+"""Pixels that a character of a title takes in the front end's font of 12 pixels, on average."""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A view with its drawing.
+
+    Attributes
+    ----------
+    depth : str
+        ``"blocks"``, ``"layers"``, ``"all"``, or ``"custom"`` when folds were opened or closed one by one.
+    view : View
+    layout : Layout
+        Of the boxes of the view.
+    """
+
+    depth: str
+    view: View
+    layout: Layout
+
+
+class Viewer:
+    """The folds that are open on a graph.
+
+    Attributes
+    ----------
+    graph : LayerGraph
+    root : Fold
+    opened : set of str
+        Folds that a person has opened; those that a cut goes through are open besides.
+    direction : {"down", "right"}
+    """
+
+    def __init__(self, graph: LayerGraph, direction: Direction = "down") -> None:
+        self.graph = graph
+        self.root = fold(graph)
+        self.direction: Direction = direction
+        self.opened: set[str] = set()
+        self._folds = {each.name: each for each in _folds(self.root)}
+        self._cut_through: set[str] = set()
+        self._scene: tuple[object, Scene] | None = None
+        self.show("all" if len(graph) <= SMALL else "blocks")
+
+    def show(self, depth: Depth) -> None:
+        """Open and close folds so that a depth is seen.
+
+        Raises
+        ------
+        SplitError
+            If there is no such depth.
+        """
+        try:
+            self.opened = opened_at(self.graph, self.root, depth)
+        except ValueError as error:
+            raise SplitError(str(error)) from None
+
+    def open(self, name: str) -> None:
+        """Open a fold. Opening a repeat of which one copy holds one call changes nothing else.
+
+        Raises
+        ------
+        SplitError
+            If there is no such fold.
+        """
+        self.opened.add(self._known(name).name)
+
+    def close(self, name: str) -> None:
+        """Close a fold, and with it those inside.
+
+        Raises
+        ------
+        SplitError
+            If there is no such fold, or a cut goes through it.
+        """
+        closed = self._known(name)
+        if name in self._cut_through:
+            raise SplitError(f"{closed.title} stays open: a cut lies inside. Remove that cut first.")
+        self.opened -= {each.name for each in _folds(closed)} | {name}
+
+    def restore(self, names: Iterable[str]) -> None:
+        """Open just these folds, as far as they are there."""
+        self.opened = {name for name in names if name in self._folds}
+
+    def reveal(self, call: str) -> None:
+        """Open what a call is inside of.
+
+        Raises
+        ------
+        SplitError
+            If there is no such call.
+        """
+        if call not in self.graph:
+            raise SplitError(f"There is no call {call!r}. {closest(call, self.graph.names)}")
+        self.opened.update(path_to(self.root, self.graph.number[call]))
+
+    def turn(self, direction: str) -> None:
+        """Let the drawing run down or to the right.
+
+        Raises
+        ------
+        SplitError
+            If it is another direction.
+        """
+        if direction not in ("down", "right"):
+            raise SplitError(f"A picture runs 'down' or to the 'right'; found {direction!r}.")
+        self.direction = "right" if direction == "right" else "down"
+
+    def follow(self, heads: Iterable[frozenset[int]]) -> None:
+        """Keep the folds open that cuts go through.
+
+        Parameters
+        ----------
+        heads : iterable of frozenset of int
+            Numbers of the calls before each cut.
+        """
+        self._cut_through = {name for head in heads for name in straddled(self.root, head)}
+
+    @property
+    def scene(self) -> Scene:
+        """What is seen now. The same object as long as nothing changes."""
+        opened = self.opened | self._cut_through
+        key = (frozenset(opened), self.direction)
+        if self._scene is None or self._scene[0] != key:
+            seen = view(self.graph, self.root, opened)
+            size = (_width(seen), _BOX_HEIGHT)
+            self._scene = (
+                key,
+                Scene(self._depth(), seen, lay_out(seen.successors, size=size, direction=self.direction)),
+            )
+        return self._scene[1]
+
+    def _depth(self) -> str:
+        depths: tuple[Depth, ...] = ("blocks", "all", "layers")
+        return next((each for each in depths if self.opened == opened_at(self.graph, self.root, each)), "custom")
+
+    def _known(self, name: str) -> Fold:
+        found = self._folds.get(name)
+        if found is None:
+            raise SplitError(f"There is no block {name!r:.80} to open or close. {closest(name, self._folds)}")
+        return found
+
+
+def _width(seen: View) -> float:
+    """Give a width that nearly all titles fit, the same for all boxes, so that like blocks are drawn alike."""
+    lengths = sorted(len(box.title) for box in seen.boxes)
+    return min(250.0, max(150.0, 26 + _CHARACTER * lengths[int(0.95 * (len(lengths) - 1))]))
+
+
+def _folds(root: Fold) -> Iterator[Fold]:
+    """Yield the folds inside of one that can be opened."""
+    stack = list(root.children)
+    while stack:
+        each = stack.pop()
+        if each.children:
+            yield each
+            stack.extend(each.children)
