@@ -15,14 +15,17 @@ export function h<K extends keyof HTMLElementTagNameMap>(
   return element;
 }
 
-/** Listen until the view ends. */
+/**
+ * Listen until the view ends. Elements that come and go do without a signal: it would hold on to
+ * each of them until then.
+ */
 export function listen<K extends keyof HTMLElementEventMap>(
   target: Element,
   type: K,
   act: (event: HTMLElementEventMap[K]) => void,
-  signal: AbortSignal,
+  signal: AbortSignal | null,
 ): void {
-  target.addEventListener(type, act as EventListener, { signal });
+  target.addEventListener(type, act as EventListener, signal ? { signal } : {});
 }
 
 const SVG = "http://www.w3.org/2000/svg";
@@ -72,7 +75,7 @@ export function button(
   style: string,
   content: Node | string,
   act: () => void,
-  signal: AbortSignal,
+  signal: AbortSignal | null,
   label = "",
 ): HTMLButtonElement {
   const element = h("button", { type: "button", class: `ks-button ${style}` }, content);

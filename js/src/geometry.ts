@@ -19,111 +19,88 @@ export interface CutLine {
 const GAP = 30;
 
 /** A view with its indices. Build once per payload. */
-export class Scene {
-  readonly graph: Graph;
-  readonly view: ViewData;
-  readonly bounds: Bounds;
+export type Scene = ReturnType<typeof makeScene>;
+
+export function makeScene(graph: Graph, view: ViewData) {
   /** From top to bottom (else from left to right). */
-  readonly down: boolean;
+  const down: boolean = view.direction === "down";
+  const size = view.boxes.id.length;
+  const rectangles: number[] = [];
+  const owners: number[] = [];
+  const begin: number[] = [];
+  const all: [number, number, number, number] = [Infinity, Infinity, -Infinity, -Infinity];
+  let low = Infinity;
+  for (let each = 0; each < size; each++) {
+    if (!hasPlace(each)) continue;
+    const rect = rectOf(each);
+    rectangles.push(rect[0], rect[1], rect[2], rect[3]);
+    owners.push(each);
+    begin.push(down ? rect[1] : rect[0]);
+    low = Math.min(low, view.h[each]);
+    grow(all, rect);
+  }
+  for (const frame of view.frames) if (frame.rect.every(Number.isFinite)) grow(all, frame.rect);
   /** Boxes without a usable place. */
-  readonly misplaced: number;
+  const misplaced: number = size - owners.length;
   /** Smallest height of a box. */
-  readonly least: number;
-  readonly #boxes: Grid;
-  readonly #routes: Grid;
+  const least: number = Number.isFinite(low) ? low : 36;
+  const given = view.bounds.every(Number.isFinite) && view.bounds[2] > view.bounds[0];
+  const bounds: Bounds = given ? view.bounds : owners.length ? all : [-75, 0, 75, 36];
+  const boxGrid = makeGrid(bounds, rectangles, owners);
   /** Where the boxes begin along the axis, ascending: the next row below a place. */
-  readonly #starts: Float32Array;
-  /** Calls per box, in compressed rows. */
-  readonly #callStart: Int32Array;
-  readonly #calls: Int32Array;
-  readonly #framesOf: readonly FrameData[][];
-
-  constructor(graph: Graph, view: ViewData) {
-    this.graph = graph;
-    this.view = view;
-    this.down = view.direction === "down";
-    const m = view.boxes.id.length;
-    const rectangles: number[] = [];
-    const owners: number[] = [];
-    const starts: number[] = [];
-    const hull: [number, number, number, number] = [Infinity, Infinity, -Infinity, -Infinity];
-    let least = Infinity;
-    for (let box = 0; box < m; box++) {
-      if (!this.hasPlace(box)) continue;
-      const rect = this.box(box);
-      rectangles.push(rect[0], rect[1], rect[2], rect[3]);
-      owners.push(box);
-      starts.push(this.down ? rect[1] : rect[0]);
-      least = Math.min(least, view.h[box]);
-      grow(hull, rect);
-    }
-    for (const frame of view.frames) if (frame.rect.every(Number.isFinite)) grow(hull, frame.rect);
-    this.misplaced = m - owners.length;
-    this.least = Number.isFinite(least) ? least : 36;
-    const given = view.bounds.every(Number.isFinite) && view.bounds[2] > view.bounds[0];
-    this.bounds = given ? view.bounds : owners.length ? hull : [-75, 0, 75, 36];
-    this.#boxes = makeGrid(this.bounds, rectangles, owners);
-    this.#starts = Float32Array.from(starts).sort();
-    this.#routes = this.#indexRoutes();
-    [this.#callStart, this.#calls] = this.#indexCalls(m);
-    const frames: FrameData[][] = Array.from({ length: m }, () => []);
-    for (const frame of [...view.frames].sort((a, b) => a.level - b.level)) {
-      for (const box of frame.boxes) frames[box].push(frame);
-    }
-    this.#framesOf = frames;
+  const starts: Float32Array = Float32Array.from(begin).sort();
+  const routeGrid = indexRoutes();
+  const [callStart, calls] = indexCalls(size);
+  const around: FrameData[][] = Array.from({ length: size }, () => []);
+  for (const frame of [...view.frames].sort((a, b) => a.level - b.level)) {
+    for (const each of frame.boxes) around[each].push(frame);
   }
 
-  get size(): number {
-    return this.view.boxes.id.length;
-  }
-
-  hasPlace(box: number): boolean {
-    const { x, y, w, h } = this.view;
+  function hasPlace(box: number): boolean {
+    const { x, y, w, h } = view;
     return Number.isFinite(x[box] + y[box] + w[box] + h[box]);
   }
 
-  box(box: number): Bounds {
-    const { x, y, w, h } = this.view;
+  function rectOf(box: number): Bounds {
+    const { x, y, w, h } = view;
     return [x[box] - w[box] / 2, y[box] - h[box] / 2, x[box] + w[box] / 2, y[box] + h[box] / 2];
   }
 
   /** The box of a call, -1 for none. */
-  boxOf(call: number): number {
-    return this.view.boxOf[call] ?? -1;
+  function boxOf(call: number): number {
+    return view.boxOf[call] ?? -1;
   }
 
-  callsOf(box: number): Int32Array {
-    return this.#calls.subarray(this.#callStart[box], this.#callStart[box + 1]);
+  function callsOf(box: number): Int32Array {
+    return calls.subarray(callStart[box], callStart[box + 1]);
   }
 
   /** The call that stands for a box: a cut below the box is a cut after this call. */
-  callOf(box: number): number {
-    if (!(box >= 0 && box < this.size)) return -1;
-    const exits = this.view.boxes.exits[box];
-    const calls = this.callsOf(box);
+  function callOf(box: number): number {
+    if (!(box >= 0 && box < size)) return -1;
+    const exits = view.boxes.exits[box];
+    const calls = callsOf(box);
     return exits.length === 1 ? exits[0] : (calls[calls.length - 1] ?? -1);
   }
 
-  isFold(box: number): boolean {
-    return this.view.boxes.kind[box] !== "call";
+  function isFold(box: number): boolean {
+    return view.boxes.kind[box] !== "call";
   }
 
-  isCandidate(box: number): boolean {
-    return (
-      this.view.boxes.exits[box].length === 1 && this.graph.isCandidate[this.callOf(box)] === 1
-    );
+  function isCandidate(box: number): boolean {
+    return view.boxes.exits[box].length === 1 && graph.isCandidate[callOf(box)] === 1;
   }
 
   /** The open folds around a box, outermost first. */
-  framesOf(box: number): readonly FrameData[] {
-    return this.#framesOf[box] ?? [];
+  function framesOf(box: number): readonly FrameData[] {
+    return around[box] ?? [];
   }
 
   /** The box that holds the point, or -1. `slack` widens the boxes. */
-  boxAt(x: number, y: number, slack = 0): number {
-    const { x: cx, y: cy, w, h } = this.view;
+  function boxAt(x: number, y: number, slack = 0): number {
+    const { x: cx, y: cy, w, h } = view;
     let found = -1;
-    this.#boxes.near([x - slack, y - slack, x + slack, y + slack], (box) => {
+    boxGrid.near([x - slack, y - slack, x + slack, y + slack], (box) => {
       if (Math.abs(x - cx[box]) - w[box] / 2 > slack) return;
       if (Math.abs(y - cy[box]) - h[box] / 2 <= slack) found = box;
     });
@@ -131,11 +108,11 @@ export class Scene {
   }
 
   /** The box nearest to a point, or -1 when there is none. */
-  boxNear(x: number, y: number): number {
+  function boxNear(x: number, y: number): number {
     let found = -1;
     let best = Infinity;
-    for (let box = 0; box < this.size; box++) {
-      const distance = Math.hypot(this.view.x[box] - x, this.view.y[box] - y);
+    for (let box = 0; box < size; box++) {
+      const distance = Math.hypot(view.x[box] - x, view.y[box] - y);
       if (distance >= best) continue;
       best = distance;
       found = box;
@@ -144,10 +121,10 @@ export class Scene {
   }
 
   /** Boxes that meet the region. */
-  boxesIn(region: Bounds): number[] {
-    const { x, y, w, h } = this.view;
+  function boxesIn(region: Bounds): number[] {
+    const { x, y, w, h } = view;
     const found: number[] = [];
-    this.#boxes.near(region, (box) => {
+    boxGrid.near(region, (box) => {
       if (x[box] + w[box] / 2 < region[0] || x[box] - w[box] / 2 > region[2]) return;
       if (y[box] + h[box] / 2 >= region[1] && y[box] - h[box] / 2 <= region[3]) found.push(box);
     });
@@ -155,40 +132,40 @@ export class Scene {
   }
 
   /** Edges that may be seen in the region. */
-  edgesIn(region: Bounds): number[] {
+  function edgesIn(region: Bounds): number[] {
     const found: number[] = [];
-    this.#routes.near(region, (edge) => found.push(edge));
+    routeGrid.near(region, (edge) => found.push(edge));
     return found;
   }
 
   /** The hull of the boxes that hold these calls; of a frame, with its outline. */
-  hull(calls: Iterable<number>): Bounds | null {
-    const hull: [number, number, number, number] = [Infinity, Infinity, -Infinity, -Infinity];
+  function hull(calls: Iterable<number>): Bounds | null {
+    const all: [number, number, number, number] = [Infinity, Infinity, -Infinity, -Infinity];
     for (const call of calls) {
-      const box = this.boxOf(call);
-      if (this.hasPlace(box)) grow(hull, this.box(box));
+      const box = boxOf(call);
+      if (hasPlace(box)) grow(all, rectOf(box));
     }
-    return hull[0] <= hull[2] ? hull : null;
+    return all[0] <= all[2] ? all : null;
   }
 
   /** Where the route of an edge first meets the line across at this place, or null. */
-  meets(edge: number, at: number): [number, number] | null {
-    const { points, routeStart } = this.view;
-    const main = this.down ? 1 : 0;
+  function meets(edge: number, at: number): [number, number] | null {
+    const { points, routeStart } = view;
+    const main = down ? 1 : 0;
     for (let p = routeStart[edge]; p + 1 < routeStart[edge + 1]; p++) {
       const a = points[2 * p + main];
       const b = points[2 * p + 2 + main];
       if (a === b || at < Math.min(a, b) || at > Math.max(a, b)) continue;
       const side = points[2 * p + 1 - main];
       const across = side + ((at - a) / (b - a)) * (points[2 * p + 3 - main] - side);
-      return this.down ? [across, at] : [at, across];
+      return down ? [across, at] : [at, across];
     }
     return null;
   }
 
   /** The point half way along a route, or null when it has no place. */
-  middle(edge: number): [number, number] | null {
-    const { points, routeStart } = this.view;
+  function middle(edge: number): [number, number] | null {
+    const { points, routeStart } = view;
     const first = routeStart[edge];
     const last = routeStart[edge + 1] - 1;
     let length = 0;
@@ -211,55 +188,54 @@ export class Scene {
   }
 
   /** Where a cut after these boxes is drawn: half way between the last of them and the next row. */
-  lineAt(boxes: readonly number[]): number {
+  function lineAt(boxes: readonly number[]): number {
     let end = -Infinity;
     for (const box of boxes) {
-      if (this.hasPlace(box)) end = Math.max(end, this.box(box)[this.down ? 3 : 2]);
+      if (hasPlace(box)) end = Math.max(end, rectOf(box)[down ? 3 : 2]);
     }
     if (end === -Infinity) return Number.NaN;
     let low = 0;
-    let high = this.#starts.length;
+    let high = starts.length;
     while (low < high) {
       const middle = (low + high) >> 1;
-      if (this.#starts[middle] < end) low = middle + 1;
+      if (starts[middle] < end) low = middle + 1;
       else high = middle;
     }
     // A far next row (below a tall block) must not carry the line away from its box.
-    const next = low < this.#starts.length ? Math.min(this.#starts[low], end + 2 * GAP) : end + GAP;
+    const next = low < starts.length ? Math.min(starts[low], end + 2 * GAP) : end + GAP;
     return (end + next) / 2;
   }
 
   /** Everything that is drawn for a cut. */
-  cutLine(cut: Cut): CutLine {
-    const { edges: rows } = this.view;
-    const calls = cut.points.flatMap((point) => this.graph.callOfPoint(point) ?? []);
-    const tensors = cut.tensors.filter((tensor) => tensor < this.graph.data.tensors.call.length);
-    const head = this.graph.head(calls, tensors);
-    const inHead = new Int32Array(this.size);
+  function cutLine(cut: Cut): CutLine {
+    const { edges: rows } = view;
+    const calls = cut.points.flatMap((point) => graph.callOfPoint(point) ?? []);
+    const tensors = cut.tensors.filter((tensor) => tensor < graph.data.tensors.call.length);
+    const head = graph.head(calls, tensors);
+    const inHead = new Int32Array(size);
     head.forEach((yes, call) => {
-      if (yes) inHead[this.boxOf(call)] += 1;
+      if (yes) inHead[boxOf(call)] += 1;
     });
-    const boxes = [...new Set(calls.map((call) => this.boxOf(call)))];
+    const boxes = [...new Set(calls.map((call) => boxOf(call)))];
     // Within a folded box the line can only go through its middle.
-    const through = boxes.find((box) => inHead[box] < this.callsOf(box).length);
-    const at =
-      through === undefined ? this.lineAt(boxes) : (this.down ? this.view.y : this.view.x)[through];
+    const through = boxes.find((box) => inHead[box] < callsOf(box).length);
+    const at = through === undefined ? lineAt(boxes) : (down ? view.y : view.x)[through];
     const crossing = new Set(tensors);
     const edges: number[] = [];
     const chips = new Map<number, { x: number; y: number; away: number; met: boolean }>();
-    const side = this.down ? this.view.x : this.view.y;
+    const side = down ? view.x : view.y;
     const centre = boxes.reduce((sum, box) => sum + side[box], 0) / boxes.length;
     for (let edge = 0; edge < rows.source.length; edge++) {
       const [source, target] = [rows.source[edge], rows.target[edge]];
-      if (!inHead[source] || inHead[target] >= this.callsOf(target).length) continue;
+      if (!inHead[source] || inHead[target] >= callsOf(target).length) continue;
       const carried = rows.tensors[edge].filter((tensor) => crossing.has(tensor));
       if (!carried.length) continue;
       edges.push(edge);
-      const met = this.meets(edge, at);
-      const place = met ?? this.middle(edge);
+      const met = meets(edge, at);
+      const place = met ?? middle(edge);
       if (!place) continue;
       // One chip per tensor: on the line if possible, and near to where the cut was asked for.
-      const away = met ? Math.abs(met[this.down ? 0 : 1] - centre) : Infinity;
+      const away = met ? Math.abs(met[down ? 0 : 1] - centre) : Infinity;
       for (const tensor of carried) {
         const known = chips.get(tensor);
         if (known && away >= known.away) continue;
@@ -277,8 +253,8 @@ export class Scene {
     };
   }
 
-  #indexRoutes(): Grid {
-    const { points, routeStart, edges } = this.view;
+  function indexRoutes(): Grid {
+    const { points, routeStart, edges } = view;
     const rectangles: number[] = [];
     const owners: number[] = [];
     for (let edge = 0; edge < edges.source.length; edge++) {
@@ -293,11 +269,11 @@ export class Scene {
         owners.push(edge);
       }
     }
-    return makeGrid(this.bounds, rectangles, owners);
+    return makeGrid(bounds, rectangles, owners);
   }
 
-  #indexCalls(m: number): [Int32Array, Int32Array] {
-    const { boxOf } = this.view;
+  function indexCalls(m: number): [Int32Array, Int32Array] {
+    const { boxOf } = view;
     const start = new Int32Array(m + 1);
     for (const box of boxOf) start[box + 1] += 1;
     for (let i = 0; i < m; i++) start[i + 1] += start[i];
@@ -308,6 +284,33 @@ export class Scene {
     });
     return [start, calls];
   }
+
+  return {
+    graph,
+    view,
+    bounds,
+    down,
+    misplaced,
+    least,
+    size,
+    hasPlace,
+    box: rectOf,
+    boxOf,
+    callsOf,
+    callOf,
+    isFold,
+    isCandidate,
+    framesOf,
+    boxAt,
+    boxNear,
+    boxesIn,
+    edgesIn,
+    hull,
+    meets,
+    middle,
+    lineAt,
+    cutLine,
+  };
 }
 
 function grow(hull: [number, number, number, number], rect: Bounds): void {

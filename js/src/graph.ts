@@ -12,71 +12,61 @@ export interface Totals {
 }
 
 /** Build once per model. */
-export class Graph {
-  readonly data: ModelData;
-  /** Call of a name. */
-  readonly callOf: ReadonlyMap<string, number>;
-  readonly isCandidate: Uint8Array;
+export type Graph = ReturnType<typeof makeGraph>;
+
+export function makeGraph(data: ModelData) {
   /** Other calls of the same layer, per call that shares its weights. */
-  readonly #twins = new Map<number, number[]>();
-  /** Producers per call, in compressed rows. */
-  readonly #producerStart: Int32Array;
-  readonly #producers: Int32Array;
-  readonly #tensorsOf = new Map<number, number[]>();
+  const kin = new Map<number, number[]>();
+  const made = new Map<number, number[]>();
 
-  constructor(data: ModelData) {
-    this.data = data;
-    const { name, tied } = data.calls;
-    this.callOf = new Map(name.map((each, call) => [each, call]));
-    this.isCandidate = new Uint8Array(name.length);
-    for (const call of data.candidates) this.isCandidate[call] = 1;
-    tied.forEach((first, call) => {
-      if (first < 0 || first === call) return;
-      this.#twins.set(first, [...(this.#twins.get(first) ?? [first]), call]);
-    });
-    for (const family of [...this.#twins.values()]) {
-      for (const call of family) this.#twins.set(call, family);
-    }
-    data.tensors.call.forEach((call, tensor) => {
-      const known = this.#tensorsOf.get(call);
-      if (known) known.push(tensor);
-      else this.#tensorsOf.set(call, [tensor]);
-    });
-    [this.#producerStart, this.#producers] = this.#indexProducers();
+  const { name: names, tied } = data.calls;
+  const size = names.length;
+  /** Call of a name. */
+  const callOf: ReadonlyMap<string, number> = new Map(names.map((each, call) => [each, call]));
+  const isCandidate: Uint8Array = new Uint8Array(names.length);
+  for (const call of data.candidates) isCandidate[call] = 1;
+  tied.forEach((first, call) => {
+    if (first < 0 || first === call) return;
+    kin.set(first, [...(kin.get(first) ?? [first]), call]);
+  });
+  for (const family of [...kin.values()]) {
+    for (const call of family) kin.set(call, family);
+  }
+  data.tensors.call.forEach((call, tensor) => {
+    const known = made.get(call);
+    if (known) known.push(tensor);
+    else made.set(call, [tensor]);
+  });
+  const [producerStart, producers] = indexProducers();
+
+  function name(call: number): string {
+    return data.calls.name[call] ?? "";
   }
 
-  get size(): number {
-    return this.data.calls.name.length;
-  }
-
-  name(call: number): string {
-    return this.data.calls.name[call] ?? "";
-  }
-
-  kind(call: number): string {
-    return this.data.kinds[this.data.calls.kind[call]] ?? "";
+  function kind(call: number): string {
+    return data.kinds[data.calls.kind[call]] ?? "";
   }
 
   /** The shape of a call's first output. */
-  shape(call: number): readonly (number | null)[] {
-    return this.data.tensors.shape[this.data.calls.firstTensor[call]] ?? [];
+  function shape(call: number): readonly (number | null)[] {
+    return data.tensors.shape[data.calls.firstTensor[call]] ?? [];
   }
 
-  tensorsOf(call: number): readonly number[] {
-    return this.#tensorsOf.get(call) ?? [];
+  function tensorsOf(call: number): readonly number[] {
+    return made.get(call) ?? [];
   }
 
   /** The other calls of the same layer. */
-  twins(call: number): number[] {
-    return (this.#twins.get(call) ?? []).filter((other) => other !== call);
+  function twins(call: number): number[] {
+    return (kin.get(call) ?? []).filter((other) => other !== call);
   }
 
   /** The call that a point names: its own name, or that of one of its tensors ("lstm:1"). */
-  callOfPoint(point: string): number | undefined {
-    const call = this.callOf.get(point);
+  function callOfPoint(point: string): number | undefined {
+    const call = callOf.get(point);
     if (call !== undefined) return call;
     const colon = point.lastIndexOf(":");
-    return colon > 0 ? this.callOf.get(point.slice(0, colon)) : undefined;
+    return colon > 0 ? callOf.get(point.slice(0, colon)) : undefined;
   }
 
   /**
@@ -84,23 +74,23 @@ export class Graph {
    * everything above. The rest is the tail (of two equally cheap cuts the one with the smaller
    * head is meant).
    */
-  head(calls: readonly number[], tensors: readonly number[]): Uint8Array {
-    const head = new Uint8Array(this.size);
-    const stack = [...calls, ...tensors.map((tensor) => this.data.tensors.call[tensor])];
+  function head(calls: readonly number[], tensors: readonly number[]): Uint8Array {
+    const head = new Uint8Array(size);
+    const stack = [...calls, ...tensors.map((tensor) => data.tensors.call[tensor])];
     while (stack.length) {
       const call = stack.pop();
       if (call === undefined || head[call]) continue;
       head[call] = 1;
-      for (let i = this.#producerStart[call]; i < this.#producerStart[call + 1]; i++) {
-        stack.push(this.#producers[i]);
+      for (let i = producerStart[call]; i < producerStart[call + 1]; i++) {
+        stack.push(producers[i]);
       }
     }
     return head;
   }
 
   /** Sums over calls; the weights of a layer count once, however many of its calls are among them. */
-  totals(calls: Iterable<number>, costs: Costs | null): Totals {
-    const { params, tied } = this.data.calls;
+  function totals(calls: Iterable<number>, costs: Costs | null): Totals {
+    const { params, tied } = data.calls;
     const layers = new Set<number>();
     const sums: Totals = { calls: 0, params: 0, macs: 0, flops: 0, bytes: 0 };
     const add = (sum: number | null, column: (number | null)[] | undefined, call: number) => {
@@ -119,9 +109,9 @@ export class Graph {
     return sums;
   }
 
-  #indexProducers(): [Int32Array, Int32Array] {
-    const { source, target } = this.data.edges;
-    const start = new Int32Array(this.size + 1);
+  function indexProducers(): [Int32Array, Int32Array] {
+    const { source, target } = data.edges;
+    const start = new Int32Array(size + 1);
     for (const call of target) start[call + 1] += 1;
     for (let i = 0; i + 1 < start.length; i++) start[i + 1] += start[i];
     const next = start.slice();
@@ -129,4 +119,19 @@ export class Graph {
     for (let edge = 0; edge < source.length; edge++) producers[next[target[edge]]++] = source[edge];
     return [start, producers];
   }
+
+  return {
+    data,
+    callOf,
+    isCandidate,
+    size,
+    name,
+    kind,
+    shape,
+    tensorsOf,
+    twins,
+    callOfPoint,
+    head,
+    totals,
+  };
 }

@@ -3,6 +3,7 @@
 import { h, listen, longName } from "./dom";
 import { plural, shape } from "./format";
 import type { Scene } from "./geometry";
+import { titleOf } from "./marks";
 import type { Ink } from "./overlay";
 import type { Placed } from "./protocol";
 import type { Theme } from "./theme";
@@ -162,7 +163,8 @@ export function makeListbox(id: string, events: ListboxEvents, signal: AbortSign
   function makeItem(scene: Scene, call: number, box: number): Item {
     const { graph, view } = scene;
     const fold = isFold(scene, box);
-    const name = fold ? view.boxes.title[box] : graph.name(call);
+    const { title, count } = view.boxes;
+    const name = fold ? titleOf({ title: title[box], count: count[box] }) : graph.name(call);
     const candidate = fold ? scene.isCandidate(box) : graph.isCandidate[call];
     const option = h(
       "div",

@@ -157,6 +157,12 @@ export function makeLooking(
     refresh();
   }
 
+  /** Bring the first placed cut into view. */
+  function revealCut(): void {
+    const [line] = lines;
+    if (line && Number.isFinite(line.at)) views.stage.scrollTo(line.at);
+  }
+
   /** Look again at what is focused, and show what is known of it. */
   function refresh(): void {
     lookAt();
@@ -280,6 +286,7 @@ export function makeLooking(
     follow,
     point,
     select,
+    revealCut,
     refresh,
     inspect,
     redraw,

@@ -7,21 +7,49 @@ import type { FrameData } from "./protocol";
 /** Radius of a mark, in the picture's units. */
 export const MARK_RADIUS = 7;
 const REACH = 12;
+/** About the width of a letter of a title. */
+const LETTER = 6.4;
 
 /** The "+" of a folded box. */
 export function openMark([, top, right, bottom]: Bounds): [number, number] {
   return [right - 15, (top + bottom) / 2];
 }
 
-/** The "−" at the title of an open fold. */
-export function closeMark({ rect }: FrameData): [number, number] {
-  return [rect[0] + 18, rect[1]];
+/** The title of an open fold, on its outline: its "−" at x, y, and the room it takes. */
+export interface Tag {
+  readonly frame: FrameData;
+  readonly x: number;
+  readonly y: number;
+  readonly width: number;
+}
+
+/** The titles of all open folds, outer ones first; one that would lie on another moves aside. */
+export function tags({ view }: Scene): Tag[] {
+  const placed: Tag[] = [];
+  for (const frame of [...view.frames].sort((a, b) => a.level - b.level)) {
+    const [left, y, right] = frame.rect;
+    if (!frame.rect.every(Number.isFinite)) continue;
+    const width = Math.min(right - left - 24, 34 + LETTER * titleOf(frame).length);
+    let x = left + 18;
+    for (const other of placed) {
+      const apart =
+        Math.abs(other.y - y) > 16 || other.x + other.width <= x || x + width <= other.x;
+      if (!apart) x = other.x + other.width;
+    }
+    placed.push({ frame, x, y, width });
+  }
+  return placed;
 }
 
 /** The title without the count that the badge says. */
 export function plainTitle(title: string, count: number): string {
   const tail = ` ×${count}`;
   return count > 1 && title.endsWith(tail) ? title.slice(0, -tail.length) : title;
+}
+
+/** The title with the count. */
+export function titleOf({ title, count }: { title: string; count: number }): string {
+  return count > 1 ? `${plainTitle(title, count)} ×${count}` : title;
 }
 
 /** Is this place on the "+" of the box? */
@@ -31,13 +59,8 @@ export function onOpenMark(scene: Scene, box: number, x: number, y: number): boo
   return Math.hypot(x - mx, y - my) <= REACH;
 }
 
-/** The open fold whose "−" or title is at this place (the innermost). */
+/** The open fold whose "−" is at this place. */
 export function frameAt(scene: Scene, x: number, y: number): FrameData | null {
-  let found: FrameData | null = null;
-  for (const frame of scene.view.frames) {
-    const [mx, my] = closeMark(frame);
-    if (Math.abs(y - my) > REACH || x < mx - REACH || x > mx + REACH) continue;
-    if (!found || frame.level > found.level) found = frame;
-  }
-  return found;
+  const tag = tags(scene).find((each) => Math.hypot(x - each.x, y - each.y) <= REACH);
+  return tag?.frame ?? null;
 }

@@ -7,7 +7,14 @@ import type { Status } from "./status";
 
 export type Planning = ReturnType<typeof makePlanning>;
 
-export function makePlanning(panel: Panel, kernel: Kernel, status: Status, signal: AbortSignal) {
+/** `placed`: the cuts of a plan are there now. */
+export function makePlanning(
+  panel: Panel,
+  kernel: Kernel,
+  status: Status,
+  placed: () => void,
+  signal: AbortSignal,
+) {
   let flying = false;
   /** The slider has moved on while an answer was awaited. */
   let stale = false;
@@ -43,7 +50,9 @@ export function makePlanning(panel: Panel, kernel: Kernel, status: Status, signa
     const plan = reply.ok ? decodePlan(reply.plan) : null;
     if (plan) panel.plan.show(plan);
     else if (reply.error) panel.plan.refuse(reply.error);
-    if (aloud) status.refused(reply.error);
+    if (!aloud) return;
+    status.refused(reply.error);
+    if (plan) placed();
   }
 
   return {

@@ -1,7 +1,7 @@
 /** Reading model and view, which arrive one after the other and have to go together. */
 
-import { Scene } from "./geometry";
-import { Graph } from "./graph";
+import { makeScene, type Scene } from "./geometry";
+import { type Graph, makeGraph } from "./graph";
 import { decodeModel, decodeView, type Model, PayloadError } from "./protocol";
 import { Timers } from "./timers";
 
@@ -24,7 +24,7 @@ export function makeReading(model: Model, events: ReadingEvents, signal: AbortSi
   const timers = new Timers<"pair">(signal);
 
   function readModel(): void {
-    guard(() => new Graph(decodeModel(model.get("_model"))));
+    guard(() => makeGraph(decodeModel(model.get("_model"))));
   }
 
   function readView(): void {
@@ -41,7 +41,7 @@ export function makeReading(model: Model, events: ReadingEvents, signal: AbortSi
     let broken = "";
     try {
       const found = find();
-      scene = new Scene(found, decodeView(model.get("_view"), found.data));
+      scene = makeScene(found, decodeView(model.get("_view"), found.data));
       graph = found;
       read = model.get("_model");
     } catch (error) {

@@ -20,6 +20,7 @@ export type Viewing = ReturnType<typeof makeViewing>;
 export function makeViewing(stage: Stage, kernel: Kernel, status: Status, focus: () => number) {
   /** What the view that has been asked for is to keep. */
   let wish: Wish | null = null;
+  let afresh = false;
 
   function open(box: number, at: readonly [number, number] | null = null): Promise<boolean> {
     const scene = stage.scene!;
@@ -40,8 +41,12 @@ export function makeViewing(stage: Stage, kernel: Kernel, status: Status, focus:
     if (frames.length) await close(frames[frames.length - 1].id);
   }
 
-  function depth(to: Depth): Promise<boolean> {
-    return ask({ depth: to }, null);
+  async function depth(to: Depth): Promise<boolean> {
+    // From far there is no place to keep: the other view is shown as if it were opened.
+    afresh = !stage.legible || stage.fitted;
+    const done = await ask({ depth: to }, null);
+    afresh = false;
+    return done;
   }
 
   function direction(to: Direction): Promise<boolean> {
@@ -59,7 +64,7 @@ export function makeViewing(stage: Stage, kernel: Kernel, status: Status, focus:
 
   /** How the change from one scene to the next keeps the place; null: show the beginning. */
   function keep(before: Scene | null, after: Scene): Kept | null {
-    if (!before || before.down !== after.down) return null;
+    if (!before || before.down !== after.down || afresh) return null;
     const place = wish ?? wherever(before);
     if (!place) return null;
     const from = region(before, place);

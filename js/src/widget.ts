@@ -4,7 +4,7 @@ import { openView } from "./controller";
 import { keepKeys, listen } from "./dom";
 import type { Model } from "./protocol";
 
-const WIDE = 1000;
+const WIDE = 1120;
 const MIDDLE = 640;
 
 /** Tell when the host's theme changes: attributes on body and html, or the system's preference. */

@@ -1,15 +1,15 @@
 import { describe, expect, it } from "vitest";
-import { Scene } from "../src/geometry";
-import { Graph } from "../src/graph";
+import { makeScene, type Scene } from "../src/geometry";
+import { makeGraph } from "../src/graph";
 import { makeGrid } from "../src/grid";
 import { makeLandscape } from "../src/landscape";
-import { frameAt, onOpenMark, plainTitle } from "../src/marks";
+import { frameAt, onOpenMark, plainTitle, tags, titleOf } from "../src/marks";
 import { decodeCosts, decodeCut, decodeModel, decodeView } from "../src/protocol";
 import { costs, cutAfterStem, folded, model, type RawView, unfolded, view } from "./fixture";
 
 function sceneOf(raw: RawView): Scene {
   const data = decodeModel(model());
-  return new Scene(new Graph(data), decodeView(raw, data));
+  return makeScene(makeGraph(data), decodeView(raw, data));
 }
 
 const scene = () => sceneOf(view());
@@ -21,7 +21,7 @@ function turned(): Scene {
   const data = decodeModel(model());
   const flat = decodeView(raw, data);
   const points = flat.points.map((_, i) => flat.points[i ^ 1]);
-  return new Scene(new Graph(data), {
+  return makeScene(makeGraph(data), {
     ...flat,
     x: flat.y,
     y: flat.x,
@@ -193,6 +193,17 @@ describe("folds", () => {
     expect(s.hull([])).toBeNull();
   });
 
+  it("have titles that do not lie on each other", () => {
+    const raw = unfolded();
+    raw.frames.push({ ...raw.frames[0], id: "inner", title: "inner", count: 1, level: 1 });
+    raw.frames.push({ ...raw.frames[0], id: "else", rect: [-174, 180, 200, 246], level: 1 });
+    const [outer, inner, other] = tags(sceneOf(raw));
+    expect([outer.x, outer.y]).toEqual([-174 + 18, 120]);
+    expect(inner.x).toBeGreaterThanOrEqual(outer.x + outer.width);
+    expect([other.x, other.y]).toEqual([-174 + 18, 180]);
+    expect(frameAt(sceneOf(raw), inner.x, 120)?.id).toBe("inner");
+  });
+
   it("have a mark to open them, and a title without their count", () => {
     const s = sceneOf(folded());
     expect(onOpenMark(s, 2, 75 - 15, 150)).toBe(true);
@@ -200,11 +211,13 @@ describe("folds", () => {
     expect(onOpenMark(s, 1, 75 - 15, 84)).toBe(false);
     expect(plainTitle("block ×3", 3)).toBe("block");
     expect(plainTitle("block ×3", 2)).toBe("block ×3");
+    expect(titleOf({ title: "block", count: 3 })).toBe("block ×3");
+    expect(titleOf({ title: "block ×3", count: 3 })).toBe("block ×3");
   });
 });
 
 describe("Graph", () => {
-  const graph = () => new Graph(decodeModel(model()));
+  const graph = () => makeGraph(decodeModel(model()));
 
   it("tells the head from points and crossing tensors", () => {
     expect([...graph().head([1], [1])]).toEqual([1, 1, 0, 0, 0, 0]);

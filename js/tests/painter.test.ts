@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { toScreen } from "../src/camera";
-import { Scene } from "../src/geometry";
-import { Graph } from "../src/graph";
+import { makeScene } from "../src/geometry";
+import { makeGraph } from "../src/graph";
 import { overlay } from "../src/overlay";
 import { type Frame, Painter } from "../src/painter";
 import { spread } from "../src/painter/cutlines";
@@ -26,7 +26,7 @@ const theme = readTheme(document.body);
 
 function frame(change: Partial<Frame> = {}, rawView: unknown = view(), rawModel = model()): Frame {
   const data = decodeModel(rawModel);
-  const scene = new Scene(new Graph(data), decodeView(rawView, data));
+  const scene = makeScene(makeGraph(data), decodeView(rawView, data));
   return {
     scene,
     camera,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { Scene } from "../src/geometry";
-import { Graph } from "../src/graph";
+import { makeScene } from "../src/geometry";
+import { makeGraph } from "../src/graph";
 import { amounts, type Colour, overlay, share } from "../src/overlay";
 import {
   DARK_FAMILY,
@@ -114,7 +114,7 @@ describe("the overlay", () => {
   const theme = readTheme(document.body);
   const data = decodeModel(model());
   const known = decodeCosts({ ...costs, ms: [0, 1, 2, 3, 4, 5] }, 6);
-  const scene = (raw = view()) => new Scene(new Graph(data), decodeView(raw, data));
+  const scene = (raw = view()) => makeScene(makeGraph(data), decodeView(raw, data));
   const make = (colour: Colour, raw = view(), placed: unknown = placedNothing, cost = known) =>
     overlay(scene(raw), colour, decodePlaced(placed), cost, theme);
 

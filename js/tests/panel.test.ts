@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from "vitest";
-import { costs, FakeModel, placedStem } from "./fixture";
-import { at, open, setUp } from "./page";
+import { chain, costs, FakeModel, placedStem } from "./fixture";
+import { at, drawn, open, setUp } from "./page";
 
 setUp();
 
@@ -199,6 +199,22 @@ describe("Plan", () => {
     key(dots[1], "Enter");
     expect(model.get("cuts")).toEqual([["left", "right"]]);
     expect(model.saved).toHaveBeenCalledTimes(2);
+  });
+
+  it("brings the first cut into view", async () => {
+    const raw = chain(40);
+    const model = new FakeModel({ ...raw, _placed: { ...placedStem, cuts: [], part_of: [] } });
+    const { button } = open(model);
+    vi.advanceTimersByTime(50);
+    button("Plan").click();
+    const cut = { ...placedStem.cuts[0], points: ["layer_30"], tensors: [30] };
+    model.set("_placed", { ...placedStem, cuts: [cut], part_of: [] });
+    drawn.calls.length = 0;
+    await model.answer(model.request("plan"), { plan });
+    vi.advanceTimersByTime(50);
+    const texts = drawn.calls.map((call) => call.args[0]);
+    expect(texts).toContain("layer_30");
+    expect(texts).not.toContain("layer_3");
   });
 
   it("asks again while the slider moves: one at a time, the newest wins", async () => {

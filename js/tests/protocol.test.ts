@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { Scene } from "../src/geometry";
-import { Graph } from "../src/graph";
+import { makeScene } from "../src/geometry";
+import { makeGraph } from "../src/graph";
 import {
   decodeBusy,
   decodeCosts,
@@ -110,8 +110,8 @@ describe("decodeModel and decodeView", () => {
     });
     // The head that is told here from points and tensors is Python's.
     const placed = decodePlaced(golden.placed);
-    const graph = new Graph(data);
-    const scene = new Scene(graph, drawn);
+    const graph = makeGraph(data);
+    const scene = makeScene(graph, drawn);
     expect(placed.parts.length).toBe(placed.cuts.length + 1);
     for (const [i, cut] of placed.cuts.entries()) {
       const calls = cut.points.map((point) => graph.callOfPoint(point)!);
@@ -125,7 +125,7 @@ describe("decodeModel and decodeView", () => {
     expect(decodeResult(golden.result)?.variables.length).toBe(placed.parts.length);
 
     // Folded, every call is in the box that says so, and costs and plan are of this model.
-    const few = new Scene(graph, decodeView(golden.folded, data));
+    const few = makeScene(graph, decodeView(golden.folded, data));
     expect(few.size).toBeLessThan(graph.size);
     const held = golden.folded.boxes.id.flatMap((_: string, box: number) => [...few.callsOf(box)]);
     expect([...held].sort((a, b) => a - b)).toEqual(data.calls.name.map((_, call) => call));

@@ -1,13 +1,13 @@
 import { describe, expect, it } from "vitest";
 import { bytes, count, rate, seconds, shape, work } from "../src/format";
-import { Graph } from "../src/graph";
+import { makeGraph } from "../src/graph";
 import { places } from "../src/panel/front";
 import { STEPS, stepOf, valueAt } from "../src/panel/slider";
 import { decodeModel } from "../src/protocol";
 import { find, next } from "../src/search";
 import { model } from "./fixture";
 
-const graph = new Graph(
+const graph = makeGraph(
   decodeModel(
     model((raw) => {
       raw.tensors.shape[3] = [null, 14, 14, 1024];

@@ -3,6 +3,7 @@ import { toScreen } from "../src/camera";
 import { PAIR } from "../src/reading";
 import { DOUBLE } from "../src/stage";
 import {
+  chain,
   cutAfterStem,
   FakeModel,
   folded,
@@ -160,6 +161,29 @@ describe("the whole view", () => {
     expect(button("Draw from top to bottom")).toBeDefined();
     model.set("_view", unfolded());
     expect(el.querySelector("[type=radio]:checked")).toBeNull();
+  });
+
+  it("begins anew when the whole was in view, else stays where it is", async () => {
+    const { model, button, el, list, key } = open(new FakeModel(chain(60)));
+    vi.advanceTimersByTime(50);
+    const deeper = async () => {
+      el.querySelector<HTMLInputElement>("[value=layers]")!.click();
+      const { boxes, ...rest } = chain(60)._view;
+      const title = boxes.id.map((id) => `${id}!`);
+      drawn.calls.length = 0;
+      model.set("_view", { ...rest, boxes: { ...boxes, title }, depth: "layers" });
+      await model.answer(model.request("view"));
+      vi.advanceTimersByTime(300);
+      model.set("_view", { ...rest, boxes, depth: "all" });
+      return drawn.calls.map((call) => String(call.args[0])).filter((text) => /!$/.test(text));
+    };
+    expect(await deeper()).toContain("layer_0!");
+    key(list, "End");
+    button("Fit").click(); // too small for texts
+    vi.advanceTimersByTime(300);
+    // Legible again, and at the selection.
+    expect(await deeper()).toContain("layer_59!");
+    expect(await deeper()).not.toContain("layer_0!");
   });
 
   it("keeps selection, cuts and what is known of them when it changes", async () => {

@@ -127,7 +127,7 @@ class Session:
 
     def model_payload(self) -> dict[str, Any]:
         """Pack the graph for the front end."""
-        return wire.model(self.graph, self.reading.closed, self.batch_size)
+        return wire.model(self.graph, self.batch_size)
 
     def view_payload(self) -> dict[str, Any]:
         """Pack what is seen for the front end."""

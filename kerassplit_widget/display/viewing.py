@@ -9,6 +9,7 @@ from kerassplit_widget.errors import SplitError, closest
 from kerassplit_widget.structure.graph import LayerGraph
 from kerassplit_widget.structure.layout import Direction, Layout, lay_out
 from kerassplit_widget.structure.regions.folding import Fold, fold
+from kerassplit_widget.structure.text import shape_text
 from kerassplit_widget.structure.views import Depth, View, opened_at, path_to, straddled, view
 
 __all__ = ["Scene", "Viewer"]
@@ -17,8 +18,8 @@ SMALL = 200
 """A graph of so many calls is shown whole at first: it can be scrolled through, and every call is in the list."""
 
 _BOX_HEIGHT = 38.0
-_CHARACTER = 6.7
-"""Pixels that a character of a title takes in the front end's font of 12 pixels, on average."""
+_CHARACTER, _SMALL_CHARACTER, _MARKS = 6.7, 5.6, 44.0
+"""Pixels that a character of a title and of the line below take in the front end's fonts, and a fold's "×6" and "+"."""
 
 
 @dataclass(frozen=True)
@@ -142,7 +143,7 @@ class Viewer:
         key = (frozenset(opened), self.direction)
         if self._scene is None or self._scene[0] != key:
             seen = view(self.graph, self.root, opened)
-            size = (_width(seen), _BOX_HEIGHT)
+            size = (_width(self.graph, seen), _BOX_HEIGHT)
             self._scene = (
                 key,
                 Scene(self._depth(), seen, lay_out(seen.successors, size=size, direction=self.direction)),
@@ -150,7 +151,7 @@ class Viewer:
         return self._scene[1]
 
     def _depth(self) -> str:
-        depths: tuple[Depth, ...] = ("blocks", "all", "layers")
+        depths: tuple[Depth, ...] = ("blocks", "layers", "all")
         return next((each for each in depths if self.opened == opened_at(self.graph, self.root, each)), "custom")
 
     def _known(self, name: str) -> Fold:
@@ -160,10 +161,16 @@ class Viewer:
         return found
 
 
-def _width(seen: View) -> float:
-    """Give a width that nearly all titles fit, the same for all boxes, so that like blocks are drawn alike."""
-    lengths = sorted(len(box.title) for box in seen.boxes)
-    return min(250.0, max(150.0, 26 + _CHARACTER * lengths[int(0.95 * (len(lengths) - 1))]))
+def _width(graph: LayerGraph, seen: View) -> float:
+    """Give a width that nearly all texts fit, the same for all boxes, so that like blocks are drawn alike."""
+    widths = []
+    for box, exits in zip(seen.boxes, seen.exits, strict=True):
+        last = graph.calls[exits[-1]]
+        what = f"{len(box.calls)} calls" if box.children else last.kind
+        below = f"{what} · {shape_text(last.outputs[0].shape)}"
+        marks = _MARKS if box.children else 0.0
+        widths.append(max(_CHARACTER * len(box.title) + marks, _SMALL_CHARACTER * len(below)))
+    return min(250.0, max(140.0, 28 + sorted(widths)[int(0.95 * (len(widths) - 1))]))
 
 
 def _folds(root: Fold) -> Iterator[Fold]:

@@ -29,14 +29,12 @@ _KINDS = ("call", "block", "repeat", "group")
 """The kinds of boxes, by the number that is sent."""
 
 
-def model(graph: LayerGraph, openable: Collection[str] = (), batch_size: int = 1) -> dict[str, Any]:
+def model(graph: LayerGraph, batch_size: int = 1) -> dict[str, Any]:
     """Pack a graph: what is the same however it is looked at.
 
     Parameters
     ----------
     graph : LayerGraph
-    openable : collection of str
-        Calls that are groups and may be opened.
     batch_size : int
         For the bytes of the tensors.
 
@@ -59,7 +57,6 @@ def model(graph: LayerGraph, openable: Collection[str] = (), batch_size: int = 1
             "input": [int(call.is_input) for call in graph],
             "first_tensor": [number[call.outputs[0].name] for call in graph],
             "tied": [-1 if (n := first.setdefault(call.layer, i)) == i else n for i, call in enumerate(graph)],
-            "opens": [int(call.name in openable) for call in graph],
         },
         "tensors": {
             "name": [tensor.name for tensor in tensors],

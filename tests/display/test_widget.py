@@ -274,7 +274,7 @@ def deep(blocks=60):
 
 def test_models_of_moderate_size_are_shown_whole(shell):
     w = ks.SplitWidget(deep(12))
-    assert titles(w) == list(w.graph.names) and w._view["depth"] == "all" and w._view["frames"] == []
+    assert titles(w) == list(w.graph.names) and w._view["depth"] == "layers" and w._view["frames"] == []
 
 
 @pytest.fixture
@@ -408,7 +408,7 @@ def test_a_composite_layer_is_opened_in_place(monkeypatch, shell):
     model = keras.Model(x, keras.layers.Dense(2, name="out")(Block(name="block")(keras.layers.Dense(4, name="in")(x))))
     front = FrontEnd(ks.SplitWidget(model, cuts=["in"]), monkeypatch)
     w = front.widget
-    assert w._model["calls"]["opens"] == [0, 0, 1, 0]
+    assert w._view["boxes"]["openable"] == [0, 0, 1, 0]
     assert front.ask("view", open="block")["ok"]
     assert w.graph.names == ("x", "in", "block/first", "block/second", "block/add", "out")
     assert w.cuts == [["in"]] and len(w._model["calls"]["name"]) == 6

@@ -50,7 +50,7 @@ def payload():
         seen["geometry"] = base64.b64encode(seen["geometry"]).decode()
     found = plan(model, parts=2, speed=1e9, bandwidth=1e6)
     return {
-        "model": wire.model(graph, ["pool"]),
+        "model": wire.model(graph),
         "view": whole,
         "folded": folded,
         "costs": wire.costs(costs(model)),

@@ -1,6 +1,6 @@
 /** Routes between boxes, and the outlines of open folds. */
 
-import { closeMark, MARK_RADIUS } from "../marks";
+import { MARK_RADIUS, tags, titleOf } from "../marks";
 import { COARSE, type Frame, inWorld, onScreen } from "./frame";
 import { rounded, sign, softCorner } from "./shapes";
 import type { Texts } from "./text";
@@ -103,16 +103,11 @@ export function paintFrameTitles(c: CanvasRenderingContext2D, frame: Frame, text
   c.textAlign = "left";
   c.textBaseline = "middle";
   c.font = `600 ${TITLE_FONT}px ${theme.font}`;
-  for (const each of scene.view.frames) {
-    const { rect, title } = each;
-    if (!rect.every(Number.isFinite)) continue;
-    const mark = closeMark(each);
-    const text = texts.shorten(title, Math.max(24, rect[2] - rect[0] - 56));
-    const width = c.measureText(text).width;
+  for (const { frame: each, x, y, width } of tags(scene)) {
     c.fillStyle = theme.surface;
-    c.fillRect(mark[0] - 10, mark[1] - 8, width + 27, 16);
-    sign(c, mark, MARK_RADIUS, false, theme.box, theme.dim);
+    c.fillRect(x - 10, y - 8, width, 16);
+    sign(c, [x, y], MARK_RADIUS, false, theme.box, theme.dim);
     c.fillStyle = theme.dim;
-    c.fillText(text, mark[0] + 12, mark[1] + 0.5);
+    c.fillText(texts.shorten(titleOf(each), width - 26), x + 12, y + 0.5);
   }
 }

@@ -25,7 +25,6 @@ export function places(points: readonly FrontPoint[]): { x: number; y: number }[
 export function drawFront(
   points: readonly FrontPoint[],
   place: (point: FrontPoint) => void,
-  signal: AbortSignal,
 ): HTMLElement | null {
   if (!points.length) return null;
   const at = places(points);
@@ -48,7 +47,7 @@ export function drawFront(
       svg("circle", { cx: at[i].x, cy: at[i].y, r: 9, class: "ks-dot-reach" }),
       svg("circle", { cx: at[i].x, cy: at[i].y, r: 4 }),
     );
-    listen(dot, "click", () => place(point), signal);
+    listen(dot, "click", () => place(point), null);
     listen(
       dot,
       "keydown",
@@ -58,7 +57,7 @@ export function drawFront(
         event.stopPropagation();
         place(point);
       },
-      signal,
+      null,
     );
     return dot;
   });

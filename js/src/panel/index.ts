@@ -29,7 +29,7 @@ export function makePanel(id: string, events: PanelEvents, signal: AbortSignal) 
   let timer: ReturnType<typeof setTimeout> | undefined;
 
   const inspect = makeInspect({ ...events, cut: () => events.press("cut") }, signal);
-  const parts = makeParts({ rename: (index, name) => rename(index, name) }, signal);
+  const parts = makeParts({ rename });
   const plan = makePlanForm(id, events, signal);
   const press = (action: Action, text: string, style = "") =>
     button(style, text, () => events.press(action), signal);

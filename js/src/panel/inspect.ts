@@ -3,6 +3,7 @@
 import { button, flag, h, longName } from "../dom";
 import { bytes, count, plural, shape, work } from "../format";
 import type { Scene } from "../geometry";
+import { titleOf } from "../marks";
 import { heldText } from "../painter/text";
 import type { Costs, Cut } from "../protocol";
 
@@ -62,7 +63,9 @@ export function makeInspect(events: InspectEvents, signal: AbortSignal) {
     const look = what.cut;
     const { graph, view } = scene;
     const fold = scene.isFold(box) && call === scene.callOf(box);
-    const title = fold ? view.boxes.title[box] : graph.name(call);
+    const { title: titles, count: counts } = view.boxes;
+    const folded = titleOf({ title: titles[box] ?? "", count: counts[box] ?? 1 });
+    const title = fold ? folded : graph.name(call);
     const name = longName(title, 16);
     name.title = title;
     const kind = fold ? view.boxes.kind[box] : graph.kind(call);
@@ -91,9 +94,9 @@ export function makeInspect(events: InspectEvents, signal: AbortSignal) {
     if (!frames.length && !closed) return [];
     const crumbs: Node[] = [h("span", {}, scene.graph.data.name)];
     for (const frame of frames) {
-      const text = frame.title;
+      const text = titleOf(frame);
       const up = () => events.up(frame.id);
-      const crumb = button("ks-crumb", text, up, signal, `Close ${text}`);
+      const crumb = button("ks-crumb", text, up, null, `Close ${text}`);
       crumb.setAttribute("data-lm-suppress-shortcuts", "true");
       crumbs.push(crumb);
     }

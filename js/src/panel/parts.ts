@@ -13,7 +13,7 @@ export interface PartsEvents {
 
 export type Parts = ReturnType<typeof makeParts>;
 
-export function makeParts(events: PartsEvents, signal: AbortSignal) {
+export function makeParts(events: PartsEvents) {
   const list = h("ul", "ks-parts");
   const code = h("pre", { class: "ks-code", tabindex: "0", "aria-label": "Code", hidden: "" });
   const checks = h("div", { class: "ks-checks", hidden: "" });
@@ -98,7 +98,7 @@ export function makeParts(events: PartsEvents, signal: AbortSignal) {
       "data-lm-suppress-shortcuts": "true",
     });
     field.value = name;
-    listen(field, "input", () => events.rename(index, field.value), signal);
+    listen(field, "input", () => events.rename(index, field.value), null);
     return field;
   }
 

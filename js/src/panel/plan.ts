@@ -162,7 +162,7 @@ export function makePlanForm(id: string, events: PlanEvents, signal: AbortSignal
       h("p", "ks-sentence", plan.sentence, " ", h("span", "ks-badge", gap)),
       ...(plan.stages.length ? [table(plan.stages, memory)] : []),
     );
-    const front = drawFront(plan.front, (point) => events.place(point), signal);
+    const front = drawFront(plan.front, (point) => events.place(point));
     if (front) answer.append(front);
   }
 
