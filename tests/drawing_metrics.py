@@ -1,14 +1,16 @@
 """How good a drawing is: crossings, hits, overlaps, strokes laid over each other, straightness.
 
 A stroke is a straight piece of a route. Pieces that edges of one producer share, its trunk, are one
-stroke, also where one edge leaves the trunk before the other. Strokes of edges with a call in
-common are not compared: they meet at that call.
+stroke, also where one edge leaves the trunk before the other; so are pieces on which edges to one
+consumer have met and that are the same from end to end. Strokes of edges with a call in common are
+not compared: they meet at that call. A drawing that runs to the right is judged turned, as one that
+runs down.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -16,7 +18,7 @@ import numpy.typing as npt
 
 from kerassplit_widget.structure.layout import Layout
 
-__all__ = ["Quality", "crossings", "hits", "overlaps", "quality", "straightness", "strokes"]
+__all__ = ["Quality", "crossings", "hits", "overlaps", "quality", "straightness", "strokes", "turned_down"]
 
 Array = npt.NDArray[np.float64]
 
@@ -34,9 +36,26 @@ class Quality:
 
 
 def quality(layout: Layout) -> Quality:
+    layout = turned_down(layout)
     lines = strokes(layout)
     crossed, laid_over = _meetings(lines)
     return Quality(crossed, laid_over, hits(layout, lines), overlaps(layout))
+
+
+def turned_down(layout: Layout) -> Layout:
+    """Swap x and y of a drawing that runs to the right."""
+    if layout.direction == "down":
+        return layout
+    left, top, right, bottom = layout.bounds
+    return replace(
+        layout,
+        x=layout.y,
+        y=layout.x,
+        sizes=layout.sizes[:, ::-1],
+        points=layout.points[:, ::-1],
+        bounds=(top, left, bottom, right),
+        direction="down",
+    )
 
 
 def crossings(layout: Layout) -> int:
@@ -46,6 +65,7 @@ def crossings(layout: Layout) -> int:
 
 def strokes(layout: Layout) -> Array:
     """Rows (x0, y0, x1, y1, producer, consumer), trunks joined."""
+    layout = turned_down(layout)
     slanted: dict[tuple[float, ...], tuple[float, ...]] = {}
     vertical: dict[tuple[int, float], set[tuple[float, float, int]]] = defaultdict(set)
     ends = zip(layout.sources.tolist(), layout.targets.tolist(), strict=True)
@@ -59,20 +79,21 @@ def strokes(layout: Layout) -> Array:
                 slanted.setdefault((u, x0, y0, x1, y1), (x0, y0, x1, y1, u, v))
     rows = list(slanted.values())
     for (u, x), pieces in vertical.items():
-        rows += [(x, low, x, high, u, v) for low, high, v in _unions(sorted(pieces))]
-    return np.array(rows, dtype=float).reshape(-1, 6)
+        rows += [(x, low, x, high, u, v) for low, high, v in _unions(list(pieces))]
+    merged = {(*row[:4], row[5]): row for row in rows}
+    return np.array(list(merged.values()), dtype=float).reshape(-1, 6)
 
 
 def _unions(pieces: list[tuple[float, float, int]]) -> list[tuple[float, float, float]]:
-    """Join overlapping intervals; one that leads to several consumers belongs to none."""
+    """Cut overlapping intervals where their owners change; one with several owners belongs to none."""
     joined: list[tuple[float, float, float]] = []
-    for low, high, consumer in pieces:
-        if joined and low < joined[-1][1] - 1e-6:
-            before = joined[-1]
-            owner = before[2] if before[2] == consumer else _SHARED
-            joined[-1] = (before[0], max(before[1], high), owner)
-        else:
-            joined.append((low, high, consumer))
+    for low, high in pairwise(sorted({end for piece in pieces for end in piece[:2]})):
+        owners = {v for start, end, v in pieces if start <= low and high <= end}
+        if owners:
+            owner = owners.pop() if len(owners) == 1 else _SHARED
+            if joined and joined[-1][1:] == (low, owner):
+                low = joined.pop()[0]
+            joined.append((low, high, owner))
     return joined
 
 
@@ -117,16 +138,18 @@ def _cross(a: Array, b: Array) -> Array:
 
 def hits(layout: Layout, lines: Array | None = None) -> int:
     """Pairs of a stroke and a box it runs through, the boxes at the edge's ends left out."""
+    layout = turned_down(layout)
     lines = strokes(layout) if lines is None else lines
-    half = np.array(layout.size) / 2 - _MARGIN
     order = np.argsort(layout.y, kind="stable")
     centres = np.stack([layout.x, layout.y], axis=1)[order].astype(float)
+    half = layout.sizes[order].astype(float) / 2 - _MARGIN
+    tallest = half[:, 1].max(initial=0.0)
     count = 0
     for line in lines:
         top, bottom = sorted((line[1], line[3]))
-        rows = slice(*np.searchsorted(centres[:, 1], (top - half[1], bottom + half[1])))
+        rows = slice(*np.searchsorted(centres[:, 1], (top - tallest, bottom + tallest)))
         foreign = (order[rows] != line[4]) & (order[rows] != line[5])
-        count += int((foreign & _runs_through(line, centres[rows], half)).sum())
+        count += int((foreign & _runs_through(line, centres[rows], half[rows])).sum())
     return count
 
 
@@ -134,7 +157,7 @@ def _runs_through(line: Array, centres: Array, half: Array) -> npt.NDArray[np.bo
     """Clip a stroke to each box (Liang and Barsky); is anything left?"""
     enter, leave = np.zeros(len(centres)), np.ones(len(centres))
     for axis in (0, 1):
-        low, high = centres[:, axis] - half[axis], centres[:, axis] + half[axis]
+        low, high = centres[:, axis] - half[:, axis], centres[:, axis] + half[:, axis]
         start, step = line[axis], line[axis + 2] - line[axis]
         if step == 0:
             leave = np.where((start < low) | (start > high), -1.0, leave)
@@ -148,14 +171,18 @@ def _runs_through(line: Array, centres: Array, half: Array) -> npt.NDArray[np.bo
 
 def overlaps(layout: Layout) -> int:
     """Pairs of boxes that overlap."""
-    width, height = layout.size
-    order = np.argsort(layout.y, kind="stable")
-    x, y = layout.x[order].astype(float), layout.y[order].astype(float)
-    ends = np.searchsorted(y, y + height - _TOUCH)
-    return sum(int((np.abs(x[i + 1 : ends[i]] - x[i]) < width - _TOUCH).sum()) for i in range(len(x)))
+    sizes = layout.sizes.astype(float)
+    tops = layout.y - sizes[:, 1] / 2
+    order = np.argsort(tops, kind="stable")
+    sizes, tops, x = sizes[order], tops[order], layout.x[order].astype(float)
+    ends = np.searchsorted(tops, tops + sizes[:, 1] - _TOUCH)
+    return sum(
+        int((np.abs(x[i + 1 : end] - x[i]) < (sizes[i + 1 : end, 0] + sizes[i, 0]) / 2 - _TOUCH).sum())
+        for i, end in enumerate(ends)
+    )
 
 
 def straightness(layout: Layout, calls: npt.ArrayLike) -> float:
     """Share of the given calls that stand on one straight line, their median x."""
-    x = layout.x[np.asarray(calls, dtype=int)]
+    x = turned_down(layout).x[np.asarray(calls, dtype=int)]
     return float((np.abs(x - np.median(x)) < 1).mean()) if len(x) else 1.0

@@ -15,13 +15,20 @@ from kerassplit_widget.structure.layout.layered import LayeredGraph
 __all__ = ["columns"]
 
 _SWEEPS = 10
+_FEWER_SWEEPS = 6  # if there are more nodes than
+_LARGE = 3_000
 _ONE_SIDED = 4  # sweeps in which only the level before counts
 _ON_AXIS = 1e5  # weight of a node that belongs on the axis
 _PULL = (1.0, 3.0, 8.0)  # of a neighbour, if none, one or both of the two are dummies
 _TRUNK_WEIGHT = 4.0
 
 
-def columns(graph: LayeredGraph, levels: Sequence[Sequence[int]], gaps: Sequence[Sequence[float]]) -> list[float]:
+def columns(
+    graph: LayeredGraph,
+    levels: Sequence[Sequence[int]],
+    gaps: Sequence[Sequence[float]],
+    passing: Sequence[int],
+) -> list[float]:
     """Choose the x of every node, in multiples of half a pixel.
 
     Parameters
@@ -31,13 +38,15 @@ def columns(graph: LayeredGraph, levels: Sequence[Sequence[int]], gaps: Sequence
         Nodes of each level from left to right.
     gaps : sequence of sequences of float
         The least distance between each node of a level and the next one on it.
+    passing : sequence of int
+        For each item the number of tensors that pass by it.
     """
-    found = _Columns(graph, levels, gaps)
+    found = _Columns(graph, levels, gaps, _spine(graph, passing))
     found.settle()
-    for _ in range(2):
-        for trunk in graph.trunks:
-            if len(trunk) > 1:
-                found.straighten(trunk)
+    bodies_and_lanes = [run for run in (*map(graph.body, range(graph.items)), *graph.lanes()) if len(run) > 1]
+    for runs in (bodies_and_lanes, _strands(graph), bodies_and_lanes):
+        for run in runs:
+            found.straighten(run)
     return [floor(2 * value + 0.5) / 2 for value in found.x]
 
 
@@ -49,8 +58,9 @@ class _Columns:
         graph: LayeredGraph,
         levels: Sequence[Sequence[int]],
         gaps: Sequence[Sequence[float]],
+        spine: set[int],
     ) -> None:
-        self.graph, self.levels, self.gaps = graph, levels, gaps
+        self.graph, self.levels, self.gaps, self.spine = graph, levels, gaps, spine
         self.x = [0.0] * len(graph.level)
         self.slot = [0] * len(graph.level)
         for level, gap in zip(levels, gaps, strict=True):
@@ -59,13 +69,12 @@ class _Columns:
                 self.x[node] = place
                 self.slot[node] = i
                 place += width
-        self.spine = _spine(graph)
 
     def settle(self) -> None:
         """Sweep down and up, first drawn by one side only, then by both."""
         rows = range(len(self.levels))
         sides = (self.graph.up, self.graph.down)
-        for sweep in range(_SWEEPS):
+        for sweep in range(_SWEEPS if len(self.x) <= _LARGE else _FEWER_SWEEPS):
             near = sides if sweep >= _ONE_SIDED else (sides[sweep % 2],)
             for row in rows if sweep % 2 == 0 else reversed(rows):
                 self._settle_level(row, near)
@@ -87,24 +96,24 @@ class _Columns:
                     pull += weight * x[other]
             goals.append(pull / total if total else x[node])
             weights.append(_TRUNK_WEIGHT if dummy else 1.0)
-        moved = _isotonic(goals, weights, self.gaps[row])
+        moved = _isotonic(goals, weights, self.gaps[row]) if len(goals) > 1 else goals
         for node, value in zip(self.levels[row], moved, strict=True):
             x[node] = value
 
-    def straighten(self, trunk: Sequence[int]) -> None:
-        """Put the longest runs of a trunk that fit between their neighbours on one x each."""
+    def straighten(self, lane: Sequence[int]) -> None:
+        """Put the longest runs of a lane that fit between their neighbours on one x each."""
         x = self.x
         start = 0
-        while start < len(trunk):
-            low, high = self._room(trunk[start])
+        while start < len(lane):
+            low, high = self._room(lane[start])
             end = start + 1
-            while end < len(trunk):
-                left, right = self._room(trunk[end])
+            while end < len(lane):
+                left, right = self._room(lane[end])
                 if max(low, left) > min(high, right):
                     break
                 low, high = max(low, left), min(high, right)
                 end += 1
-            run = trunk[start:end]
+            run = lane[start:end]
             middle = sorted(x[node] for node in run)[len(run) // 2]
             if low <= high:  # rounding may leave a single dummy no room at all
                 for node in run:
@@ -113,6 +122,8 @@ class _Columns:
 
     def _room(self, node: int) -> tuple[float, float]:
         """Find the least and the largest x of a node between its neighbours on the level."""
+        if node in self.spine:
+            return self.x[node], self.x[node]
         row, i = self.graph.level[node], self.slot[node]
         level, gap = self.levels[row], self.gaps[row]
         low = self.x[level[i - 1]] + gap[i - 1] if i else float("-inf")
@@ -120,12 +131,37 @@ class _Columns:
         return low, high
 
 
-def _spine(graph: LayeredGraph) -> set[int]:
+def _strands(graph: LayeredGraph) -> list[list[int]]:
+    """List runs of nodes that look best in one column: each the main neighbour of the one before it."""
+    following = [_main(down, graph.up) for down in graph.down]
+    before = [_main(up, graph.down) for up in graph.up]
+    strands = []
+    for node, upper in enumerate(before):
+        if upper >= 0 and following[upper] == node:
+            continue
+        strand = [node]
+        while following[strand[-1]] >= 0 and before[following[strand[-1]]] == strand[-1]:
+            strand.append(following[strand[-1]])
+        if len(strand) > 1:
+            strands.append(strand)
+    return sorted(strands, key=len, reverse=True)
+
+
+def _main(near: Sequence[int], back: Sequence[Sequence[int]]) -> int:
+    """Choose the neighbour with the fewest edges to this side, the middle one of several; -1 if there is none."""
+    if not near:
+        return -1
+    least = min(len(back[node]) for node in near)
+    best = [node for node in near if len(back[node]) == least]
+    return best[len(best) // 2]
+
+
+def _spine(graph: LayeredGraph, passing: Sequence[int]) -> set[int]:
     """Items that at most one tensor passes by, one for each level, and the two ends."""
     best: dict[int, int] = {}
-    for item, passing in enumerate(graph.passing):
+    for item, count in enumerate(passing):
         level = graph.level[item]
-        if passing <= 1 and (level not in best or passing < graph.passing[best[level]]):
+        if count <= 1 and (level not in best or count < passing[best[level]]):
             best[level] = item
     return {*best.values(), 0, graph.items - 1}
 

@@ -1,22 +1,22 @@
-"""The shape of an irreducible core: a small layered drawing with one trunk per tensor.
+"""The shape of an irreducible core: a small layered drawing.
 
-The steps are those of any layered layout, each in a module of its own: levels and trunks
-(`layered`), order on the levels (`ordering`), columns (`columns`). This module puts them together
-and reads the ways of the edges off the result.
+The steps are those of any layered layout, each in a module of its own: levels (`levels`), lines
+with dummies (`layered`), order on the levels (`ordering`, `search`), columns (`columns`), heights
+(`stacking`). This module puts them together and reads the ways of the edges off the result.
 
-Because each dummy has a column of its own and boxes stand on levels only, edges meet no boxes: they
-are vertical along a level and slanted only in the gap between two levels.
+Because each dummy has a column of its own, edges meet no boxes: they are vertical, and slanted only
+where there is a gap between what is above and what is below.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 from kerassplit_widget.structure.layout.columns import columns
-from kerassplit_widget.structure.layout.layered import LayeredGraph, layered_graph
-from kerassplit_widget.structure.layout.ordering import order_levels
+from kerassplit_widget.structure.layout.layered import LayeredGraph, drawn_edges, passing
+from kerassplit_widget.structure.layout.search import Effort, ordered
 from kerassplit_widget.structure.layout.shapes import (
     CoreShape,
     EdgeShape,
@@ -26,20 +26,22 @@ from kerassplit_widget.structure.layout.shapes import (
     Spacing,
     simplified,
 )
+from kerassplit_widget.structure.layout.stacking import Box, Stack, stacked
 
 __all__ = ["core_shape"]
 
-_TRY_BOTH = 40  # up to this many items, levels are tried both early and late
 _BETWEEN_DUMMIES = 2.0  # added to a lane's width, which is a dummy's own
 
 
 def core_shape(
     number: int,
-    size: int,
+    boxes: Sequence[Shape],
     ends: Sequence[tuple[int, int]],
     blocks: Sequence[Shape],
     open_ends: tuple[bool, bool],
+    bus: Collection[int],
     space: Spacing,
+    effort: Effort,
 ) -> CoreShape:
     """Lay out a core.
 
@@ -47,21 +49,50 @@ def core_shape(
     ----------
     number : int
         The number of the new shape.
-    size : int
-        The number of the core's own calls. They are 1..size; 0 is the entry, size + 1 the exit.
+    boxes : sequence of Shape
+        The core's own calls. As ends of edges they are 1, 2, ...; 0 is the entry, the last the exit.
     ends : sequence of (int, int)
         The two ends of each edge, sorted by the second, then the first; ends ascend.
     blocks : sequence of Shape
         What lies on each edge, a shape without calls for a plain edge.
     open_ends : tuple of bool
         Whether the entry and the exit stand for nothing.
+    bus : collection of int
+        Ends of edges that all edges out of them leave in one trunk.
     space : Spacing
+    effort : Effort
+        Of which this core takes its share.
     """
-    items = _Items(size, ends, blocks, space)
-    tries = (True, False) if len(items.boxes) <= _TRY_BOTH else (True,)
-    drawings = [_draw(items, open_ends, late, space) for late in tries]
-    best = min(drawings, key=lambda drawing: (drawing.crossings, drawing.area))
-    return best.shape(number)
+    items = _Items(boxes, ends, blocks)
+    drawn = drawn_edges(items.successors, open_ends)
+    row_height = space.rank + min((box.height for box in boxes), default=space.rank)
+    tall = [max(1, round((height + space.rank) / row_height)) for *_, height in items.boxes]
+    trunks = {items.of_call[call] for call in bus}
+    graph, rows = ordered(items.successors, drawn, tall, trunks, effort.share(len(items.boxes)))
+    dummies = len(graph.level) - graph.items
+    left = [box[0] for box in items.boxes] + [space.lane / 2] * dummies
+    right = [box[1] for box in items.boxes] + [space.lane / 2] * dummies
+    wide = [True] * graph.items + [False] * dummies
+    for item in range(graph.items):
+        for node in graph.body(item)[1:]:
+            left[node], right[node], wide[node] = left[item], right[item], True
+    gaps = [
+        [right[a] + left[b] + (space.node if wide[a] or wide[b] else _BETWEEN_DUMMIES) for a, b in pairwise(row)]
+        for row in rows
+    ]
+    x = columns(graph, rows, gaps, passing(drawn, trunks))
+    drawing = _Drawing(items, graph, x, stacked(graph, rows, x, items.boxes, open_ends, space))
+    drawing.trace()
+    inner = [node for row in rows[1:-1] for node in row]
+    return CoreShape(
+        number,
+        max(0.0, *(left[node] - x[node] for node in inner)),
+        max(0.0, *(x[node] + right[node] for node in inner)),
+        drawing.height,
+        items.calls,
+        tuple(drawing.centre(item) for item in items.of_call[1:-1]),
+        tuple(map(drawing.edge, ends, items.of_edge)),
+    )
 
 
 class _Items:
@@ -69,30 +100,26 @@ class _Items:
 
     def __init__(
         self,
-        size: int,
+        calls: Sequence[Shape],
         ends: Sequence[tuple[int, int]],
         blocks: Sequence[Shape],
-        space: Spacing,
     ) -> None:
-        half = space.width / 2
-        self.ends = ends
-        self.blocks = blocks
-        self.calls = size + sum(block.size for block in blocks)
+        self.calls = len(calls) + sum(block.size for block in blocks)
         self.of_call = [0]
         self.of_edge: list[int | None] = []
-        # Left, right, height. The ends of the core are as wide as a box but take no height.
-        self.boxes = [(half, half, 0.0)]
+        self.boxes: list[Box] = [(0.0, 0.0, 0.0)]  # left, right, height; the ends of the core take no room
         self.successors: list[list[int]] = [[]]
         for (_, b), block in zip(ends, blocks, strict=True):
             while len(self.of_call) < b:  # a call comes after the edges into it
-                self._close(half, space.height)
+                call = calls[len(self.of_call) - 1]
+                self._close(call.left, call.right, call.height)
             if block.size:
                 self.of_edge.append(len(self.boxes))
                 self.boxes.append((block.left, block.right, block.height))
                 self.successors.append([])
             else:
                 self.of_edge.append(None)
-        self._close(half, 0.0)
+        self._close(0.0, 0.0, 0.0)
         for (a, b), middle in zip(ends, self.of_edge, strict=True):
             u, v = self.of_call[a], self.of_call[b]
             if middle is None:
@@ -101,87 +128,58 @@ class _Items:
                 self.successors[u].append(middle)
                 self.successors[middle].append(v)
 
-    def _close(self, half: float, height: float) -> None:
+    def _close(self, left: float, right: float, height: float) -> None:
         self.of_call.append(len(self.boxes))
-        self.boxes.append((half, half, height))
+        self.boxes.append((left, right, height))
         self.successors.append([])
-
-
-def _draw(items: _Items, open_ends: tuple[bool, bool], late: bool, space: Spacing) -> _Drawing:
-    graph = layered_graph(items.successors, open_ends, late=late)
-    levels, crossings = order_levels(graph)
-    dummies = len(graph.level) - graph.items
-    left = [box[0] for box in items.boxes] + [space.lane / 2] * dummies
-    right = [box[1] for box in items.boxes] + [space.lane / 2] * dummies
-    gaps = [
-        [right[a] + left[b] + (space.node if min(a, b) < graph.items else _BETWEEN_DUMMIES) for a, b in pairwise(level)]
-        for level in levels
-    ]
-    x = columns(graph, levels, gaps)
-    heights = [max(items.boxes[i][2] if i < graph.items else 0.0 for i in level) for level in levels]
-    tops = [0.0, 0.0]
-    for height in heights[1:-2]:
-        tops.append(tops[-1] + height + space.rank)
-    tops.append(tops[-1] + heights[-2])
-    inner = [node for level in levels[1:-1] for node in level]
-    half = space.width / 2
-    return _Drawing(
-        items,
-        graph,
-        crossings,
-        x,
-        tops,
-        heights,
-        max(half, *(left[node] - x[node] for node in inner)),
-        max(half, *(x[node] + right[node] for node in inner)),
-    )
 
 
 @dataclass(slots=True)
 class _Drawing:
-    """A finished drawing of a core: `x` per node, `tops` and `heights` per level."""
+    """A finished drawing of a core."""
 
     items: _Items
     graph: LayeredGraph
-    crossings: int
     x: list[float]
-    tops: list[float]
-    heights: list[float]
-    left: float
-    right: float
+    stack: Stack
+    traces: list[Points] = field(default_factory=list)
 
     @property
-    def area(self) -> float:
-        return self.tops[-1] * (self.left + self.right)
+    def height(self) -> float:
+        return self.stack.top[-1]
 
-    def shape(self, number: int) -> CoreShape:
-        calls = tuple(self._box(item)[1] for item in self.items.of_call[1:-1])
-        edges = tuple(map(self._edge, self.items.ends, self.items.of_edge))
-        return CoreShape(number, self.left, self.right, self.tops[-1], self.items.calls, calls, edges)
+    def centre(self, item: int) -> Point:
+        return self.x[item], self.stack.top[item] + self.items.boxes[item][2] / 2
 
-    def _box(self, item: int) -> tuple[Point, Point, Point]:
-        """Top centre, centre and bottom centre of an item, which stands in its level's middle."""
-        level = self.graph.level[item]
-        middle = self.tops[level] + self.heights[level] / 2
-        x, half = self.x[item], self.items.boxes[item][2] / 2
-        return (x, middle - half), (x, middle), (x, middle + half)
-
-    def _edge(self, ends: tuple[int, int], middle: int | None) -> EdgeShape:
+    def edge(self, ends: tuple[int, int], middle: int | None) -> EdgeShape:
+        """Read off the ways of an edge with or without a block."""
         u, v = (self.items.of_call[end] for end in ends)
         if middle is None:
             return EdgeShape(self._way(u, v))
-        return EdgeShape(self._way(u, middle), self._box(middle)[0], self._way(middle, v))
+        return EdgeShape(self._way(u, middle), (self.x[middle], self.stack.top[middle]), self._way(middle, v))
 
     def _way(self, u: int, v: int) -> Points:
-        """From the bottom of item u along its trunk to the top of item v."""
-        graph, x = self.graph, self.x
-        points: list[Point] = []
-        if u:
-            level = graph.level[u]
-            points += (self._box(u)[2], (x[u], self.tops[level] + self.heights[level]))
-        for dummy in graph.trunks[u][: graph.level[v] - graph.level[u] - 1]:
-            top = self.tops[graph.level[dummy]]
-            points += ((x[dummy], top), (x[dummy], top + self.heights[graph.level[dummy]]))
-        if v < graph.items - 1:
-            points += ((x[v], self.tops[graph.level[v]]), self._box(v)[0])
-        return simplified(points)
+        """From the bottom of item u along its line to the top of item v; none at an open end."""
+        last = self.graph.last_before(v, u)
+        if last < 0:
+            return ()
+        if v < self.graph.items - 1:
+            return simplified((*self._traced(last, v), (self.x[v], self.stack.top[v])))
+        return simplified((*self.traces[last], (self.x[last], self.stack.top[v])))
+
+    def trace(self) -> None:
+        """Find the way from its producer to every node on a line; a long straight trunk is one point."""
+        x, items = self.x, self.graph.items
+        self.traces = [((x[item], self.stack.top[item] + self.items.boxes[item][2]),) for item in range(items)]
+        for node in range(items, len(x)):
+            (above,) = self.graph.up[node]
+            self.traces.append(self._traced(above, node))
+
+    def _traced(self, a: int, b: int) -> Points:
+        """From a's producer to the edge's arrival in the column of b; a way from the core's entry begins there."""
+        if a == 0:
+            return ((self.x[b], 0.0),)
+        if (a, b) not in self.stack.slant:
+            return self.traces[a]
+        leave, reach = self.stack.slant[a, b]
+        return (*self.traces[a], (self.x[a], leave), (self.x[b], reach))

@@ -6,11 +6,12 @@ construction, and a network of a thousand equal blocks measures one of them.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from itertools import groupby
 from operator import itemgetter
 
 from kerassplit_widget.structure.layout.core import core_shape
+from kerassplit_widget.structure.layout.search import Effort
 from kerassplit_widget.structure.layout.shapes import Measured, ParallelShape, Shape, Spacing
 from kerassplit_widget.structure.regions.tree import SOURCE, Region
 
@@ -18,11 +19,23 @@ __all__ = ["Measurer"]
 
 
 class Measurer:
-    """Gives every region of a tree its shape."""
+    """Gives every region of a tree its shape.
 
-    def __init__(self, spacing: Spacing) -> None:
+    Parameters
+    ----------
+    sizes : iterable of (float, float)
+        Width and height of each call's box.
+    spacing : Spacing
+    bus : collection of int
+        Calls whose lines run in one trunk wherever they lie in a core.
+    """
+
+    def __init__(self, sizes: Iterable[tuple[float, float]], spacing: Spacing, bus: Collection[int] = ()) -> None:
         self.spacing = spacing
+        self.bus = frozenset(bus)
         self._shapes: dict[Hashable, Shape] = {}
+        self.boxes = [self._box(size) for size in sizes]
+        self._effort = Effort()
         self._colours: dict[Hashable, int] = {}
         self._measured: dict[Region, Measured] = {}
 
@@ -41,36 +54,31 @@ class Measurer:
             self._measured[region] = found
         return self._measured
 
+    def _box(self, size: tuple[float, float]) -> Shape:
+        shape = self._shapes.get(size)
+        if shape is None:
+            width, height = size
+            shape = self._shapes[size] = Shape(len(self._shapes) + 1, width / 2, width / 2, height, 1)
+        return shape
+
     def _shape(self, region: Region) -> Shape:
         return self._measured[region].shape
 
     def _series(self, region: Region, open_ends: tuple[bool, bool]) -> Measured:
         children = region.children
-        inner = [None if isinstance(c, int) else self._shape(c) for c in children]
+        boxes, measured = self.boxes, self._measured
+        inner = [boxes[child] if isinstance(child, int) else measured[child].shape for child in children]
         # A region at either end needs a gap in which its edges fan out from the series' own port.
-        fans = sum(
-            1
-            for shape, is_open in zip((*inner[:1], *inner[-1:]), open_ends, strict=False)
-            if shape is not None and not is_open
-        )
-        key = ("series", fans, *(0 if shape is None else shape.number for shape in inner))
+        fans = 0
+        if children:
+            fans += not (open_ends[0] or isinstance(children[0], int))
+            fans += not (open_ends[1] or isinstance(children[-1], int))
+        key = ("series", fans, *[shape.number for shape in inner])
         shape = self._shapes.get(key)
         if shape is None:
-            shape = self._series_shape(inner, region.size, fans)
+            shape = _series_shape(len(self._shapes) + 1, inner, region.size, fans, self.spacing)
             self._shapes[key] = shape
         return Measured(shape, children)
-
-    def _series_shape(self, inner: Sequence[Shape | None], size: int, fans: int) -> Shape:
-        space = self.spacing
-        left = right = space.width / 2 if None in inner else 0.0
-        height = (max(0, len(inner) - 1) + fans) * space.rank
-        for shape in inner:
-            if shape is None:
-                height += space.height
-            else:
-                height += shape.height
-                left, right = max(left, shape.left), max(right, shape.right)
-        return Shape(len(self._shapes) + 1, left, right, height, size)
 
     def _parallel(self, region: Region, open_ends: tuple[bool, bool]) -> Measured:
         branches = sorted(region.regions, key=lambda branch: self._shape(branch).number)
@@ -88,39 +96,52 @@ class Measurer:
         edges = sorted(region.regions, key=lambda edge: (local[edge.exit], local[edge.entry]))
         ends = [(local[edge.entry], local[edge.exit]) for edge in edges]
         blocks = [self._shape(edge) for edge in edges]
-        key = ("core", open_ends, *zip(ends, (block.number for block in blocks), strict=True))
+        boxes = [self.boxes[call] for call in calls]
+        bus = frozenset(local[call] for call in (region.entry, *calls) if call in self.bus)
+        numbers = [shape.number for shape in (*boxes, *blocks)]
+        key = ("core", open_ends, len(calls), bus, *ends, *numbers)
         shape = self._shapes.get(key)
         if shape is None:
             number = len(self._shapes) + 1
-            shape = core_shape(number, len(calls), ends, blocks, open_ends, self.spacing)
+            shape = core_shape(number, boxes, ends, blocks, open_ends, bus, self.spacing, self._effort)
             self._shapes[key] = shape
         return Measured(shape, (*calls, *edges))
 
     def _canonical(self, core: Region) -> list[int]:
         """Sort the core's own calls topologically, by structure instead of by number.
 
-        Calls are told apart by their depth and by all that comes before and after them. Calls that
-        are still alike, nearly always interchangeable ones, keep their order.
+        Calls are told apart by their depth, by what they are themselves and by all that comes before
+        and after them. Calls that are still alike, nearly always interchangeable ones, keep their order.
         """
         depth = dict.fromkeys((core.entry, *core.own_calls, core.exit), 0)
         for edge in core.regions:  # topological: the edges into a call come before those out of it
             depth[edge.exit] = max(depth[edge.exit], depth[edge.entry] + 1)
         numbers = [self._shape(edge).number for edge in core.regions]
         links = [(e.exit, e.entry, k) for e, k in zip(core.regions, numbers, strict=True)]
-        above = self._colours_along(links)
-        below = self._colours_along([(-u, -v, k) for v, u, k in links])  # walk from the exit up
+        kind = {call: (self.boxes[call].number, call in self.bus) for call in core.own_calls}
+        above = self._colours_along(links, kind)
+        # Walk from the exit up.
+        below = self._colours_along([(-u, -v, k) for v, u, k in links], {-call: what for call, what in kind.items()})
         return sorted(core.own_calls, key=lambda c: (depth[c], above[c], below[-c], c))
 
-    def _colours_along(self, links: Iterable[tuple[int, int, int]]) -> dict[int, int]:
-        """Give calls numbers by what leads to them; equal numbers mean equal surroundings.
+    def _colours_along(self, links: Iterable[tuple[int, int, int]], kind: Mapping[int, Hashable]) -> dict[int, int]:
+        """Give calls numbers by what they are and what leads to them; equal numbers mean equal surroundings.
 
         A link says: to this call, from that one (a smaller number), over a block with this shape.
         """
         colours: dict[int, int] = {}
         for call, group in groupby(sorted(links), key=itemgetter(0)):
-            key = tuple(sorted((colours.get(other, 0), number) for _, other, number in group))
+            key = (kind.get(call), *sorted((colours.get(other, 0), number) for _, other, number in group))
             colours[call] = self._colours.setdefault(key, len(self._colours) + 1)
         return colours
+
+
+def _series_shape(number: int, inner: Sequence[Shape], size: int, fans: int, space: Spacing) -> Shape:
+    """Put one below the other."""
+    left = max((shape.left for shape in inner), default=0.0)
+    right = max((shape.right for shape in inner), default=0.0)
+    height = sum(shape.height for shape in inner) + (max(0, len(inner) - 1) + fans) * space.rank
+    return Shape(number, left, right, height, size)
 
 
 def _parallel_shape(

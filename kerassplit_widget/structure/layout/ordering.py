@@ -1,311 +1,274 @@
 """The order of nodes on each level of a core, chosen so that few edges cross.
 
-The usual layered method: start from a depth-first order, sweep up and down sorting each level by
-the barycentres or medians of its neighbours, swap neighbours where that helps, several times from
-different starts. Two additions matter for networks made of cells:
+What is ordered are *runs*: an item with its body, or the dummies of a lane from top to bottom, which
+thus stay straight. All runs stand in one order from left to right, and that order holds on every level.
+Putting one run past its neighbour changes only crossings of edges at these two, so the change is
+quickly counted, and a run can be tried at every place on the levels where it lies (*sifting*). When
+no run alone can be put better, a few are put at random, their surroundings are sifted again, and
+what got worse is undone.
 
-- levels with at most two nodes cut the core into *windows*. The best order seen for a window is
-  kept for each order of its first and last level, and the best windows are joined at the end, so
-  one start need not be good everywhere;
-- whole trunks are moved at once (*sifting*), which swaps of single nodes cannot do.
-
-All effort is bounded by the number of steps a graph may cost, see `_BUDGET`.
+All effort is counted in steps, and an order stops being improved when its steps are used up.
 
 References
 ----------
-.. [1] K. Sugiyama, S. Tagawa, M. Toda, "Methods for visual understanding of hierarchical system
-   structures", IEEE Trans. SMC 11(2), 1981.
-.. [2] C. Matuszewski, R. Schönfeld, P. Molitor, "Using sifting for k-layer straightline crossing
-   minimization", Graph Drawing 1999.
+.. [1] C. Bachmaier, F. J. Brandenburg, W. Brunner, F. Hübner, "Global k-level crossing reduction",
+   Journal of Graph Algorithms and Applications 15(5), 2011.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from random import Random
 
 from kerassplit_widget.structure.layout.layered import LayeredGraph
+from kerassplit_widget.structure.layout.sweeping import inversions
 
-__all__ = ["order_levels"]
+__all__ = ["Order"]
 
-_BUDGET = 40_000  # steps of one sweep, times sweeps, times starts
-_STARTS = 12
-_SWEEPS = 12
-_PATIENCE = 3  # sweeps without progress before a start is given up
-_SIFT_ROUNDS = 2
-_SIFT_BUDGET = 20_000  # edges looked at, for each place that is tried
-
-Levels = list[list[int]]
+_STEPS_PER_NODE = 10  # that it takes to set up an order
+_ROUNDS = 10
+_KICKED = 3  # runs that are put at random at once, at most
+_FAR = 2  # levels from where they were put, in which their surroundings are sifted
+_QUEUE = 200  # runs that are sifted after that, at most
+_STALE = 60  # such trials until it is looked up again where edges cross
 
 
-def order_levels(graph: LayeredGraph) -> tuple[Levels, int]:
-    """Order the nodes of each level.
+class Order:
+    """Runs in an order from left to right, and the operations that improve it in place.
 
-    Returns
-    -------
-    levels : list of list of int
-        The nodes of each level from left to right.
+    Parameters
+    ----------
+    graph : LayeredGraph
+    random : Random
+        Decides wherever chance does; seed it, and the result is always the same.
+    rows : sequence of sequences of int
+        The nodes of each level, in an order to begin with.
+
+    Attributes
+    ----------
     crossings : int
-        The number of crossings between edges of neighbouring levels.
+    steps : int
+        What has been spent so far, a step being a pair of edges that is looked at.
     """
-    cost = _sweep_cost(graph)
-    starts = max(1, min(_STARTS, _BUDGET // cost))
-    sweeps = max(1, min(_SWEEPS, 4 * _BUDGET // cost))
-    random = Random(1)  # the same for every core: equal cores are ordered equally
-    first = _Order(graph, _depth_first(graph, None))
-    windows = _Windows(first)
-    best, fewest = _copy(first.levels), sum(first.crossings())
-    for start in range(starts):
-        if not fewest:
-            break
-        order = _Order(graph, _depth_first(graph, random)) if start else first
-        for levels, crossings in _sweeps(order, start, sweeps):
-            windows.record(levels, crossings)
-            if sum(crossings) < fewest:
-                best, fewest = _copy(levels), sum(crossings)
-    if fewest:
-        best, fewest = min((best, fewest), windows.join(), key=lambda found: found[1])
-    if fewest and cost < _BUDGET:
-        order = _Order(graph, best)
-        best, fewest = order.sift()
-    return best, fewest
 
-
-def _sweep_cost(graph: LayeredGraph) -> int:
-    """Roughly the steps of one sweep: what swapping neighbours costs on every level."""
-    return sum(1 + len(up) * len(up) + len(down) * len(down) for up, down in zip(graph.up, graph.down, strict=True))
-
-
-def _copy(levels: Levels) -> Levels:
-    return [list(level) for level in levels]
-
-
-def _depth_first(graph: LayeredGraph, random: Random | None) -> Levels:
-    """Nodes in depth-first order from the top; shuffled neighbours if `random` is given."""
-    levels: Levels = [[] for _ in range(graph.depth + 1)]
-    roots = [node for node, up in enumerate(graph.up) if not up and node]
-    if random is not None:
-        random.shuffle(roots)
-    seen = [False] * len(graph.level)
-    for root in (0, *roots):
-        stack = [root]
-        while stack:
-            node = stack.pop()
-            if seen[node]:
-                continue
-            seen[node] = True
-            levels[graph.level[node]].append(node)
-            below = graph.down[node][::-1]
-            if random is not None:
-                random.shuffle(below)
-            stack += below
-    return levels
-
-
-def _sweeps(order: _Order, start: int, sweeps: int) -> Iterator[tuple[Levels, list[int]]]:
-    """Improve `order` in place; yield it with its crossings per gap after every sweep."""
-    centre = _median if start % 2 else _barycentre
-    fewest: int | None = None
-    stale = 0
-    for sweep in range(sweeps):
-        order.sweep(downwards=(sweep + start // 2) % 2 == 0, centre=centre)
-        order.swap_neighbours()
-        crossings = order.crossings()
-        yield order.levels, crossings
-        total = sum(crossings)
-        if fewest is None or total < fewest:
-            fewest, stale = total, 0
-        else:
-            stale += 1
-        if not total or stale > _PATIENCE:
-            return
-
-
-def _barycentre(places: list[int]) -> float:
-    return sum(places) / len(places)
-
-
-def _median(places: list[int]) -> float:
-    places.sort()
-    middle = len(places) // 2
-    return places[middle] if len(places) % 2 else (places[middle - 1] + places[middle]) / 2
-
-
-class _Order:
-    """An order of the nodes on each level, and the operations that improve it in place."""
-
-    def __init__(self, graph: LayeredGraph, levels: Levels) -> None:
-        self.graph = graph
-        self.levels = levels
-        self.place = [0] * len(graph.level)
-        for level in levels:
-            self._number(level)
-        self.edges = [sum(len(graph.down[node]) for node in level) for level in levels]  # per gap
-
-    def _number(self, level: Sequence[int]) -> None:
-        for i, node in enumerate(level):
-            self.place[node] = i
-
-    def gap_crossings(self, gap: int) -> int:
-        """Crossings between levels `gap` and `gap + 1`."""
-        if len(self.levels[gap]) == 1 or len(self.levels[gap + 1]) == 1:
-            return 0
-        place, down = self.place, self.graph.down
-        count = 0
-        ends: list[int] = []  # lower ends of the edges so far, sorted
-        for node in self.levels[gap]:
-            lower = [place[v] for v in down[node]]
-            lower.sort()
-            for end in lower:
-                i = bisect_right(ends, end)
-                count += len(ends) - i
-                ends.insert(i, end)
-        return count
-
-    def crossings(self) -> list[int]:
-        """Crossings of each gap between levels."""
-        return [self.gap_crossings(gap) for gap in range(self.graph.depth)]
-
-    def sweep(self, *, downwards: bool, centre: Callable[[list[int]], float]) -> None:
-        """Sort each level by where its neighbours on the level before are."""
-        place, depth = self.place, self.graph.depth
-        neighbours = self.graph.up if downwards else self.graph.down
-        for i in range(1, depth + 1) if downwards else range(depth - 1, -1, -1):
-            level = self.levels[i]
-            if len(level) < 2:
-                continue
-            key = {}
-            for node in level:
-                near = neighbours[node]
-                if len(near) > 1:
-                    key[node] = centre([place[v] for v in near])
-                else:
-                    key[node] = place[near[0] if near else node]
-            level.sort(key=key.__getitem__)
-            self._number(level)
-
-    def swap_neighbours(self) -> None:
-        """Swap neighbours on a level where fewer edges cross then."""
-        place, up, down = self.place, self.graph.up, self.graph.down
-        for level in self.levels:
-            for i in range(len(level) - 1):
-                left, right = level[i], level[i + 1]
-                gain = 0
-                for near in (up, down):
-                    lefts, rights = near[left], near[right]
-                    for a in lefts:
-                        at = place[a]
-                        for b in rights:
-                            if at > place[b]:
-                                gain += 1
-                            elif at < place[b]:
-                                gain -= 1
-                if gain > 0:
-                    level[i], level[i + 1] = right, left
-                    place[left], place[right] = i + 1, i
-
-    def sift(self) -> tuple[Levels, int]:
-        """Move whole trunks, and single items, to where fewer edges cross."""
-        graph = self.graph
-        chains = [trunk for trunk in graph.trunks if trunk]
-        chains += [[item] for item in range(1, graph.items - 1)]
-        best, fewest = _copy(self.levels), sum(self.crossings())
-        steps = _SIFT_BUDGET
-        for _ in range(_SIFT_ROUNDS):
-            moved = []
-            for chain in chains:
-                gaps = self._gaps_at(chain)
-                steps -= sum(map(self.edges.__getitem__, gaps))
-                if steps < 0:
-                    break
-                moved.append(self._sift_chain(chain, gaps))
-            self.swap_neighbours()
-            total = sum(self.crossings())
-            if total < fewest:
-                best, fewest = _copy(self.levels), total
-            if not fewest or not any(moved) or steps < 0:
-                break
-        return best, fewest
-
-    def _gaps_at(self, chain: Sequence[int]) -> range:
-        """List the gaps above, within and below a chain."""
-        top, bottom = self.graph.level[chain[0]], self.graph.level[chain[-1]]
-        return range(max(0, top - 1), min(self.graph.depth, bottom + 1))
-
-    def _sift_chain(self, chain: Sequence[int], gaps: range) -> bool:
-        """Try a chain at the far left and right, and next to its first and last neighbours."""
-        place, graph = self.place, self.graph
-        top, bottom = graph.level[chain[0]], graph.level[chain[-1]]
-        fewest = sum(self.gap_crossings(gap) for gap in gaps)
-        if not fewest:
-            return False
-        kept = [list(level) for level in self.levels[top : bottom + 1]]
-        better: Levels | None = None
-        goals: list[float] = [0, float("inf")]
-        goals += [
-            _barycentre([place[v] for v in near]) + shift
-            for near, shift in ((graph.up[chain[0]], 1), (graph.down[chain[-1]], 0))
-            if near
+    def __init__(self, graph: LayeredGraph, random: Random, rows: Sequence[Sequence[int]]) -> None:
+        self.graph, self.random = graph, random
+        self.runs = [*map(graph.body, range(graph.items)), *graph.lanes()]
+        self.run_of = [0] * len(graph.level)
+        for run, nodes in enumerate(self.runs):
+            for node in nodes:
+                self.run_of[node] = run
+        self.top = [graph.level[nodes[0]] for nodes in self.runs]
+        self.bottom = [graph.level[nodes[-1]] for nodes in self.runs]
+        of = self.run_of.__getitem__
+        self.above = [[of(node) for node in graph.up[nodes[0]]] for nodes in self.runs]
+        # Levels on which something leaves a run downwards: what does, the run itself included.
+        self.below = [
+            {
+                graph.level[node]: [of(lower) for lower in graph.down[node]]
+                for node in nodes
+                if node == nodes[-1] or len(graph.down[node]) > 1
+            }
+            for nodes in self.runs
         ]
-        for goal in goals:
-            for node in chain:
-                level = self.levels[graph.level[node]]
-                level.remove(node)
-                level.insert(int(min(goal, len(level))), node)
-                self._number(level)
-            total = sum(self.gap_crossings(gap) for gap in gaps)
-            if total < fewest:
-                better, fewest = [list(level) for level in self.levels[top : bottom + 1]], total
-            self._restore(top, kept)
-        if better is not None:
-            self._restore(top, better)
-        return better is not None
+        self.around: list[list[int]] = [
+            [*above, *(other for ends in below.values() for other in ends if other != run)]
+            for run, (above, below) in enumerate(zip(self.above, self.below, strict=True))
+        ]
+        self.on_level: list[list[int]] = [[] for _ in range(graph.depth + 1)]
+        for run in range(len(self.runs)):
+            for level in range(self.top[run], self.bottom[run] + 1):
+                self.on_level[level].append(run)
+        self.steps = 0
+        self._beside: dict[int, list[int]] = {}
+        self.order: list[int] = []
+        self.place: list[float] = [0.0] * len(self.runs)
+        self._start(rows)
+        self.crossings = self._count()
+        self.steps = _STEPS_PER_NODE * len(graph.level)
 
-    def _restore(self, top: int, levels: Levels) -> None:
-        for i, level in enumerate(levels, top):
-            self.levels[i][:] = level
-            self._number(level)
+    def rows(self) -> list[list[int]]:
+        """List the nodes of each level from left to right."""
+        rows: list[list[int]] = [[] for _ in self.on_level]
+        for run in self.order:
+            for level, node in enumerate(self.runs[run], self.top[run]):
+                rows[level].append(node)
+        return rows
 
+    def settle(self, steps: int) -> None:
+        """Sift every run until none can be put better, or the steps are used up."""
+        limit = self.steps + steps
+        runs = list(range(len(self.runs)))
+        for _ in range(_ROUNDS):
+            self.random.shuffle(runs)
+            before = self.crossings
+            for run in runs:
+                if self.steps > limit:
+                    return
+                self.crossings += self._sift(run)
+            if self.crossings == before:
+                return
 
-class _Windows:
-    """The best orders seen for the windows between narrow levels."""
+    def improve(self, steps: int) -> None:
+        """Put a few runs at random where edges cross and settle what is around; keep what is no worse."""
+        limit = self.steps + steps
+        crossed: list[int] = []
+        stale = 0
+        while self.crossings and self.steps < limit:
+            if stale == 0:
+                crossed, stale = self._crossed_gaps(), _STALE
+            stale -= 1
+            kept = self.place.copy(), self.order.copy()
+            gap = self.random.choice(crossed)
+            near = self.on_level[gap + self.random.randint(0, 1)]
+            moved = self.random.sample(near, min(len(near), self.random.randint(1, _KICKED)))
+            change = sum(map(self._kick, moved)) + self._settle_around(moved, gap)
+            if change <= 0:
+                self.crossings += change
+            else:
+                self.place, self.order = kept
+            stale = 0 if change < 0 else stale
+            self.steps += len(self.runs) // 8 + 1
 
-    def __init__(self, order: _Order) -> None:
-        depth = order.graph.depth
-        narrow = {i for i, level in enumerate(order.levels) if len(level) <= 2}
-        self.bounds = list(pairwise(sorted(narrow | {0, depth})))
-        # Per window: (order of first level, order of last level) -> (crossings, orders).
-        self.seen: list[dict[tuple[tuple[int, ...], tuple[int, ...]], tuple[int, Levels]]] = [{} for _ in self.bounds]
+    def _settle_around(self, moved: Iterable[int], gap: int) -> int:
+        """Sift what is joined with `moved` near a gap, then what is joined with what found a better place."""
+        top, bottom = gap - _FAR, gap + 1 + _FAR
 
-    def record(self, levels: Levels, crossings: Sequence[int]) -> None:
-        """Keep what is better than before, in each window; a mirror image counts as seen too."""
-        for (top, bottom), seen in zip(self.bounds, self.seen, strict=True):
-            total = sum(crossings[top:bottom])
-            for step in (1, -1):
-                key = (tuple(levels[top][::step]), tuple(levels[bottom][::step]))
-                if key not in seen or total < seen[key][0]:
-                    seen[key] = (total, [level[::step] for level in levels[top : bottom + 1]])
+        def joined(run: int) -> list[int]:
+            return [o for o in self.around[run] if self.bottom[o] >= top and self.top[o] <= bottom]
 
-    def join(self) -> tuple[Levels, int]:
-        """Choose the best sequence of windows that agree on the levels they share."""
-        ways: list[dict[tuple[int, ...], tuple[int, tuple[int, ...]]]] = []
-        reached = {first: 0 for first, _ in self.seen[0]}
-        for seen in self.seen:
-            step: dict[tuple[int, ...], tuple[int, tuple[int, ...]]] = {}
-            for (first, last), (count, _) in seen.items():
-                if first in reached:
-                    total = reached[first] + count
-                    if last not in step or total < step[last][0]:
-                        step[last] = (total, first)
-            ways.append(step)
-            reached = {last: total for last, (total, _) in step.items()}
-        last = min(reached, key=lambda end: reached[end])
-        fewest = reached[last]
-        levels: Levels = [list(last)]
-        for seen, step in zip(reversed(self.seen), reversed(ways), strict=True):
-            first = step[last][1]
-            levels[:1] = _copy(seen[first, last][1])
-            last = first
-        return levels, fewest
+        queue = sorted({other for run in moved for other in (run, *joined(run))})
+        self.random.shuffle(queue)
+        waiting = set(queue)
+        total = 0
+        for run in queue:  # it grows as we go
+            waiting.discard(run)
+            change = self._sift(run)
+            total += change
+            if change and len(queue) < _QUEUE:
+                fresh = [other for other in joined(run) if other not in waiting]
+                queue += fresh
+                waiting.update(fresh)
+        return total
+
+    def _neighbours(self, run: int) -> list[int]:
+        """List the runs that share a level with `run`."""
+        found = self._beside.get(run)
+        if found is None:
+            levels = self.on_level[self.top[run] : self.bottom[run] + 1]
+            found = sorted({other for level in levels for other in level} - {run})
+            self._beside[run] = found
+            self.steps += len(found)
+        return found
+
+    def _sift(self, run: int) -> int:
+        """Put a run where it is best; tell how many crossings that adds, which is never more than 0."""
+        place = self.place
+        near = sorted(self._neighbours(run), key=place.__getitem__)
+        here = place[run]
+        middle = bisect_right(near, here, key=place.__getitem__)
+        least, best = 0, -1
+        for way in (range(middle, len(near)), range(middle - 1, -1, -1)):
+            change = 0
+            for i in way:
+                change += self._pass(run, near[i], rightwards=i >= middle)
+                if change < least:
+                    least, best = change, i
+        place[run] = here
+        if best >= 0:
+            self._move(run, near[best], after=best >= middle)
+        return least
+
+    def _kick(self, run: int) -> int:
+        """Put a run at a random place; tell how many crossings that adds."""
+        place = self.place
+        near = sorted(self._neighbours(run), key=place.__getitem__)
+        here = place[run]
+        middle = bisect_right(near, here, key=place.__getitem__)
+        goal = self.random.randrange(len(near) + 1)
+        way = range(middle, goal) if goal > middle else range(middle - 1, goal - 1, -1)
+        change = sum(self._pass(run, near[i], rightwards=goal > middle) for i in way)
+        place[run] = here
+        if way:
+            self._move(run, near[way[-1]], after=goal > middle)
+        return change
+
+    def _pass(self, run: int, other: int, *, rightwards: bool) -> int:
+        """Count the crossings that arise when `run` moves past its neighbour `other`."""
+        if rightwards:
+            self.place[run] = self.place[other] - 0.5
+            return self._swap(run, other)
+        self.place[run] = self.place[other] + 0.5
+        return self._swap(other, run)
+
+    def _swap(self, left: int, right: int) -> int:
+        """Count the crossings that arise when two neighbours change places, less those that vanish."""
+        place = self.place
+        top, bottom = max(self.top[left], self.top[right]), min(self.bottom[left], self.bottom[right])
+        lefts, rights = self.below[left], self.below[right]
+        levels: Iterable[int] = (top,)
+        if top < bottom:
+            levels = {t for ends in (lefts, rights) for t in ends if top <= t <= bottom}
+        meetings = [(lefts.get(t, (left,)), rights.get(t, (right,))) for t in levels]
+        # Where both runs go on, these two pieces never cross, though they change places on both levels.
+        change = -sum(t < bottom for t in levels)
+        meetings.append(
+            (
+                self.above[left] if self.top[left] == top else (left,),
+                self.above[right] if self.top[right] == top else (right,),
+            )
+        )
+        for some, others in meetings:
+            self.steps += 1 + len(some) * len(others)
+            for a in some:
+                here = place[a]
+                for b in others:
+                    there = place[b]
+                    if here < there:
+                        change += 1
+                    elif here > there:
+                        change -= 1
+        return change
+
+    def _move(self, run: int, other: int, *, after: bool) -> None:
+        """Put `run` just before or after `other` in the order."""
+        order, place = self.order, self.place
+        start, goal = int(place[run]), int(place[other])
+        del order[start]
+        goal += after - (start < goal)
+        order.insert(goal, run)
+        for i in range(min(start, goal), max(start, goal) + 1):
+            place[order[i]] = i
+        self.steps += 1 + abs(start - goal) // 4
+
+    def _start(self, rows: Sequence[Sequence[int]]) -> None:
+        """Order runs by where their nodes are on their levels, on average."""
+        share = [0.5] * len(self.run_of)
+        for row in rows:
+            for i, node in enumerate(row):
+                share[node] = (i + 0.5) / len(row)
+        mean = [sum(share[node] for node in nodes) / len(nodes) for nodes in self.runs]
+        self.order = sorted(range(len(self.runs)), key=mean.__getitem__)
+        for i, run in enumerate(self.order):
+            self.place[run] = i
+
+    def _crossed_gaps(self) -> list[int]:
+        """List the gaps in which edges cross, by the level above; one with many crossings more often."""
+        found = []
+        for gap, ends in self._gaps():
+            self.steps += len(ends)
+            found += [gap] * min(4, inversions(ends))
+        return found
+
+    def _count(self) -> int:
+        """Count all crossings."""
+        return sum(inversions(ends) for _, ends in self._gaps())
+
+    def _gaps(self) -> Iterator[tuple[int, list[int]]]:
+        """Yield the gaps between levels: level above, places of the lower ends of its edges from left to right."""
+        for gap, (row, next_row) in enumerate(pairwise(self.rows())):
+            if len(row) > 1 and len(next_row) > 1:
+                at = {node: i for i, node in enumerate(next_row)}
+                yield gap, [end for node in row for end in sorted(at[v] for v in self.graph.down[node])]

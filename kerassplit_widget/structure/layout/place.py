@@ -7,7 +7,7 @@ A way of no points means that there is nothing before or after, so nothing is dr
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from kerassplit_widget.structure.layout.shapes import (
@@ -15,6 +15,7 @@ from kerassplit_widget.structure.layout.shapes import (
     Measured,
     ParallelShape,
     Points,
+    Shape,
     Spacing,
     simplified,
 )
@@ -43,8 +44,16 @@ class _Spot:
     way_on: Points
 
 
-def place(tree: Region, measured: Mapping[Region, Measured], space: Spacing) -> Placement:
-    """Place all calls of `tree`, with the top of the outermost series at y = 0."""
+def place(
+    tree: Region,
+    boxes: Sequence[Shape],
+    measured: Mapping[Region, Measured],
+    space: Spacing,
+) -> Placement:
+    """Place all calls of `tree`, with the top of the outermost series at y = 0.
+
+    `boxes` are the shapes of the calls, `measured` those of the regions.
+    """
     found = Placement([0.0] * tree.size, [0.0] * tree.size, {})
     work = [_Spot(tree, 0.0, 0.0, (), ())]
     while work:
@@ -55,40 +64,44 @@ def place(tree: Region, measured: Mapping[Region, Measured], space: Spacing) -> 
         elif isinstance(place_in.shape, CoreShape):
             _place_core(spot, place_in, place_in.shape, found, work)
         else:
-            _place_series(spot, measured, space, found, work)
+            _place_series(spot, boxes, measured, space, found, work)
     return found
 
 
 def _place_series(
     spot: _Spot,
+    boxes: Sequence[Shape],
     measured: Mapping[Region, Measured],
     space: Spacing,
     found: Placement,
     work: list[_Spot],
 ) -> None:
     """Stack the children; join neighbouring calls. Other edges belong to the regions between."""
-    region, x, y = spot.region, spot.x, spot.y
+    region, x, y, rank = spot.region, spot.x, spot.y, space.rank
+    xs, ys, routes = found.x, found.y, found.routes
     way, previous = spot.way, region.entry
     for i, child in enumerate(region.children):
         if isinstance(child, int):
             if i:
-                y += space.rank
-            found.x[child], found.y[child] = x, y + space.height / 2
+                y += rank
+            height = boxes[child].height
+            xs[child], ys[child] = x, y + height / 2
             if way:
-                found.routes[previous, child] = simplified((*way, (x, y)))
-            y += space.height
+                # Most edges join neighbours in a series; one point needs no simplifying.
+                routes[previous, child] = (way[0], (x, y)) if len(way) == 1 else simplified((*way, (x, y)))
+            y += height
             way, previous = ((x, y),), child
         else:
             if i or way:
-                y += space.rank
+                y += rank
             bottom = y + measured[child].shape.height
-            on: Points = ((x, bottom + space.rank),)
+            on: Points = ((x, bottom + rank),)
             if i == len(region.children) - 1:
                 on = _joined(on, spot.way_on)
             work.append(_Spot(child, x, y, way, on))
             y, way = bottom, ()
     if way and spot.way_on:
-        found.routes[previous, region.exit] = _joined(way, spot.way_on)
+        routes[previous, region.exit] = _joined(way, spot.way_on)
 
 
 def _place_parallel(

@@ -42,10 +42,8 @@ def simplified(points: Iterable[Point]) -> Points:
 
 @dataclass(frozen=True, slots=True)
 class Spacing:
-    """Box size and gaps, in pixels: between ranks, between boxes side by side, beside a lane."""
+    """Gaps in pixels: between ranks, between boxes side by side, beside a lane."""
 
-    width: float
-    height: float
     rank: float = 30.0
     node: float = 24.0
     lane: float = 14.0
@@ -55,7 +53,8 @@ class Spacing:
 class Shape:
     """The room a region takes: to the left and right of its axis, and from top to bottom.
 
-    `number` tells shapes apart: two regions have the same number exactly if they share the shape.
+    `number` tells shapes apart: two regions have the same number exactly if they share the shape. A
+    single call has a shape too, its box.
     """
 
     number: int

@@ -1,0 +1,166 @@
+"""The steps by which a core is laid out, each against a plainer way to the same answer."""
+
+from itertools import combinations, pairwise, product
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kerassplit_widget.structure.layout.layered import LayeredGraph, bundled, layered_graph
+from kerassplit_widget.structure.layout.levels import levelings
+from kerassplit_widget.structure.layout.ordering import Order
+from kerassplit_widget.structure.layout.search import Effort, ordered
+from kerassplit_widget.structure.layout.shapes import Spacing
+from kerassplit_widget.structure.layout.stacking import stacked
+from kerassplit_widget.structure.layout.sweeping import inversions, swept
+
+Graph = list[list[int]]
+
+
+@st.composite
+def cores(draw: st.DrawFn, most: int = 12) -> tuple[Graph, list[int]]:
+    """Edges between items, of which the first reaches all and all reach the last; rows of each item."""
+    n = draw(st.integers(3, most))
+    edges = set()
+    for v in range(1, n):
+        edges |= {(u, v) for u in draw(st.sets(st.integers(0, v - 1), min_size=1, max_size=3))}
+    edges |= {(u, n - 1) for u in range(n - 1) if not any(a == u for a, _ in edges)}
+    rows = [1, *draw(st.lists(st.integers(1, 3), min_size=n - 2, max_size=n - 2)), 1]
+    return [sorted(b for a, b in edges if a == u) for u in range(n)], rows
+
+
+def crossings(graph: LayeredGraph, rows: list[list[int]]) -> int:
+    """Look at all pairs of edges."""
+    place = {node: i for row in rows for i, node in enumerate(row)}
+    found = 0
+    for row in rows:
+        edges = [(place[u], place[v]) for u in row for v in graph.down[u]]
+        found += sum((a - c) * (b - d) < 0 for (a, b), (c, d) in combinations(edges, 2))
+    return found
+
+
+@given(st.lists(st.integers(0, 9)))
+def test_inversions_are_pairs_in_the_wrong_order(values: list[int]):
+    assert inversions(values) == sum(a > b for a, b in combinations(values, 2))
+
+
+@settings(max_examples=60, deadline=None)
+@given(cores())
+def test_every_leveling_puts_readers_below_and_leaves_no_level_empty(core: tuple[Graph, list[int]]):
+    successors, rows = core
+    found = list(levelings(successors, successors, rows, 100_000))
+    assert found
+    for first, last in found:
+        assert first[0] == last[0] == 0
+        assert all(last[u] < first[v] for u, targets in enumerate(successors) for v in targets)
+        assert sorted(set(first)) == list(range(first[-1] + 1))
+        assert first.count(0) == first.count(first[-1]) == 1
+
+
+@settings(max_examples=60, deadline=None)
+@given(cores(most=7))
+def test_two_levelings_make_the_lines_as_short_as_possible(core: tuple[Graph, list[int]]):
+    successors, _ = core
+    n = len(successors)
+    ones = [1] * n
+
+    def each(level: tuple[int, ...] | list[int]) -> int:
+        return sum(level[v] - level[u] for u, targets in enumerate(successors) for v in targets)
+
+    def trunks(level: tuple[int, ...] | list[int]) -> int:
+        return sum(max(level[v] for v in targets) - level[u] for u, targets in enumerate(successors) if targets)
+
+    legal = [
+        (0, *inner)
+        for inner in product(range(1, n), repeat=n - 1)
+        if all((0, *inner)[v] > (0, *inner)[u] for u, targets in enumerate(successors) for v in targets)
+    ]
+    found = [first for first, _ in levelings(successors, successors, ones, 100_000)]
+    for length in (each, trunks):
+        assert min(map(length, found)) == min(map(length, legal))
+
+
+@settings(max_examples=60, deadline=None)
+@given(cores(), st.booleans(), st.integers(0, 99))
+def test_the_crossings_are_counted_right_after_every_step(core: tuple[Graph, list[int]], together: bool, seed: int):
+    successors, rows = core
+    random = Random(seed)
+    for first, last in levelings(successors, successors, rows, 100_000):
+        graph = layered_graph(successors, first, last, range(len(rows)) if together else ())
+        start, _ = swept(graph, random, 2_000)
+        order = Order(graph, random, start)
+        assert order.crossings == crossings(graph, order.rows())
+        before = order.crossings
+        order.settle(2_000)
+        assert order.crossings == crossings(graph, order.rows()) <= before
+        before = order.crossings
+        order.improve(3_000)
+        assert order.crossings == crossings(graph, order.rows()) <= before
+
+
+@settings(max_examples=60, deadline=None)
+@given(cores(), st.integers(0, 99))
+def test_bundling_joins_neighbours_of_one_producer_and_adds_no_crossing(core: tuple[Graph, list[int]], seed: int):
+    successors, rows = core
+    first, last = next(levelings(successors, successors, rows, 100_000))
+    graph = layered_graph(successors, first, last, ())
+    start, _ = swept(graph, Random(seed), 2_000)
+    new, new_rows = bundled(graph, start)
+    assert crossings(new, new_rows) <= crossings(graph, start)
+    assert sorted(node for row in new_rows for node in row) == list(range(len(new.level)))
+    for row in new_rows:
+        for a, b in pairwise(row):
+            assert min(a, b) < new.items or new.up[a] != new.up[b]
+    for u, targets in enumerate(successors):
+        for v in targets:
+            node = new.last_before(v, u)
+            while node != u:
+                (node,) = new.up[node]
+
+
+def test_a_line_between_neighbouring_levels_needs_no_dummy_and_a_tall_item_has_a_body():
+    graph = layered_graph([[1, 2], [2], []], [0, 1, 4], [0, 3, 4], ())
+    assert [graph.level[node] for node in graph.body(1)] == [1, 2, 3]
+    assert graph.lanes() == [[3, 4, 5]]
+    assert [graph.producer[node] for node in graph.lanes()[0]] == [0, 0, 0]
+    assert graph.last_before(2, 0) == 5
+    assert graph.last_before(2, 1) == graph.body(1)[-1]
+    assert graph.last_before(1, 2) == -1
+
+
+@pytest.mark.parametrize(
+    ("successors", "least"),
+    [
+        ([[1, 2], [3, 4], [3, 4], [5], [5], []], 1),  # K2,2 between an entry and an exit
+        ([[1, 2, 3], [4, 5, 6], [4, 5, 6], [4, 5, 6], [7], [7], [7], []], 9),  # K3,3, two levels
+        ([[1, 2], [2, 3], [3], []], 0),
+    ],
+)
+def test_the_search_finds_the_least_crossings(successors: Graph, least: int):
+    graph, rows = ordered(successors, successors, [1] * len(successors), (), 20_000)
+    assert crossings(graph, rows) == least
+
+
+def test_the_lines_of_a_bus_share_one_trunk():
+    successors = [[1, 2, 3, 4], [2], [3], [4], []]
+    graph, _ = ordered(successors, successors, [1] * 5, {0}, 20_000)
+    assert sum(producer == 0 for producer in graph.producer[5:]) == 3
+
+
+def test_a_tall_item_makes_room_beside_it_and_not_its_level_taller():
+    # 1 is as tall as 2, 3 and 4 with the gaps between them.
+    graph = layered_graph([[1, 2], [5], [3], [4], [5], []], [0, 1, 1, 2, 3, 4], [0, 3, 1, 2, 3, 4], ())
+    rows = [[0], [1, 2], [6, 3], [7, 4], [5]]
+    x = [0.0, -50.0, 50.0, 50.0, 50.0, 0.0, -50.0, -50.0]
+    boxes = [(0.0, 0.0, 0.0), (30.0, 30.0, 120.0), *[(30.0, 30.0, 20.0)] * 3, (0.0, 0.0, 0.0)]
+    found = stacked(graph, rows, x, boxes, (False, False), Spacing())
+    assert found.top == [0, 0, 0, 50, 100, 120]
+
+
+def test_what_is_left_for_a_core_shrinks_but_never_to_nothing():
+    effort = Effort()
+    shares = [effort.share(100) for _ in range(20)]
+    assert shares == sorted(shares, reverse=True)
+    assert shares[0] > 10 * shares[-1]
+    assert shares[-1] == effort.share(100) > 0
