@@ -16,13 +16,15 @@ run = @$(if $(1),"$(1)" -m tools.$(2),echo "This needs Python 3.11 or newer, and
 Install one (Debian, Ubuntu: apt-get install python3 python3-venv; macOS: brew install python@3.12) \
 or name it: make PYTHON=/path/to/python3 $@" >&2; exit 1)
 
-.PHONY: help demo test test-lowest bench js lint clean
+.PHONY: help demo test test-lowest bench notebooks docs js lint clean
 
 help:
 	@echo "make demo         set up, run the quickstart once, show its result, start JupyterLab on it"
 	@echo "make test         every test: Python, JavaScript, real browser; linters and types too"
 	@echo "make test-lowest  the Python tests on the oldest versions that are allowed"
-	@echo "make bench        opening and splitting against plot_model and native Keras"
+	@echo "make bench        opening, splitting, planning and drawing against what others do"
+	@echo "make notebooks    every tutorial in full"
+	@echo "make docs         the documentation, into build/docs"
 	@echo "make js           build the JavaScript bundle in place"
 	@echo "make lint         linters and types only"
 	@echo "make clean        remove everything that the targets above made"
@@ -39,6 +41,12 @@ test-lowest:
 bench:
 	$(call run,$(PYTHON),make bench)
 
+notebooks:
+	$(call run,$(PYTHON),make notebooks)
+
+docs:
+	$(call run,$(PYTHON),make docs)
+
 js:
 	$(call run,$(PYTHON),make js)
 
@@ -46,5 +54,5 @@ lint:
 	$(call run,$(PYTHON),make lint)
 
 clean:
-	rm -rf .venv .venv-lowest build dist js/node_modules .pytest_cache .hypothesis .mypy_cache .ruff_cache
+	rm -rf .venv .venv-lowest build dist js/node_modules benchmarks/peers/node_modules .pytest_cache .hypothesis .mypy_cache .ruff_cache
 	find kerassplit_widget tests tools benchmarks -type d -name __pycache__ -prune -exec rm -rf {} +

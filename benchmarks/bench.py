@@ -94,7 +94,7 @@ def measure(name: str, rounds: int = ROUNDS) -> Row:
             timed("split", ks.split, model, [point])
             # Last, because native splitting leaves its nodes on the model's layers.
             timed("native_split", _native_split, model, point)
-            timed("native_tail", lambda: keras.Model(model.get_layer(first).output, model.output))
+            timed("native_tail", keras.Model, model.get_layer(first).output, model.output)
     median = {what: statistics.median(values) for what, values in times.items()}
     return Row(
         model=name,

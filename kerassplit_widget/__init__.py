@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from kerassplit_widget.display.figures import plot as plot
+    from kerassplit_widget.display.figures import plot_landscape as plot_landscape
+    from kerassplit_widget.display.figures import plot_stages as plot_stages
     from kerassplit_widget.display.widget import SplitWidget as SplitWidget
     from kerassplit_widget.errors import SplitError as SplitError
     from kerassplit_widget.models.counting import costs as costs
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from kerassplit_widget.models.cutting import why_not as why_not
     from kerassplit_widget.models.measuring import Measurement as Measurement
     from kerassplit_widget.models.measuring import measure as measure
+    from kerassplit_widget.models.pipeline import RayPipeline as RayPipeline
     from kerassplit_widget.models.planning import Plan as Plan
     from kerassplit_widget.models.planning import plan as plan
     from kerassplit_widget.models.reading import read as read
@@ -42,6 +45,7 @@ _HOME = {
     "LayerGraph": "structure.graph",
     "Measurement": "models.measuring",
     "Plan": "models.planning",
+    "RayPipeline": "models.pipeline",
     "Split": "models.splitting",
     "SplitError": "errors",
     "SplitWidget": "display.widget",
@@ -56,6 +60,8 @@ _HOME = {
     "plan": "models.planning",
     "plan_graph": "structure.planning",
     "plot": "display.figures",
+    "plot_landscape": "display.figures",
+    "plot_stages": "display.figures",
     "read": "models.reading",
     "split": "models.splitting",
     "why_not": "models.cutting",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-__all__ = ["CutError", "ModelError", "NamingError", "PlanError", "PointError", "SplitError", "closest"]
+__all__ = ["CutError", "ModelError", "NamingError", "PipelineError", "PlanError", "PointError", "SplitError", "closest"]
 
 
 class SplitError(ValueError):
@@ -59,3 +59,7 @@ def closest(name: str, names: Iterable[str], most: int = 3) -> str:
         return "No name comes close; `ks.read(model).names` lists them all."
     listed = ", ".join(repr(pool[key]) for key in found)
     return f"The closest {'name is' if len(found) == 1 else 'names are'} {listed}."
+
+
+class PipelineError(SplitError):
+    """A pipeline cannot be started, one of its parts failed, or a process of it is gone."""

@@ -37,7 +37,7 @@ def lint() -> int:
 
 
 def bench() -> int:
-    """Time opening and splitting against plot_model and native Keras."""
+    """Measure opening, splitting, planning and drawing against what others do."""
     python = environment.ensure(["lab", "test"])
     # plot_model calls graphviz's dot.
     if not run(["dot", "-V"], quiet=True) and as_root_on_debian():
@@ -47,8 +47,26 @@ def bench() -> int:
             "The benchmark compares with keras.utils.plot_model, which needs Graphviz. Debian,"
             " Ubuntu: apt-get install graphviz (as root); macOS: brew install graphviz."
         )
-    environ = clean_environ(TF_CPP_MIN_LOG_LEVEL="2", CUDA_VISIBLE_DEVICES="-1")
-    return 0 if run([python, "benchmarks/bench.py"], environ=environ) else 1
+    peers = ROOT / "benchmarks" / "peers"
+    if not node.npm(node.environ_with_node(python), "ci", "--no-audit", "--no-fund", cwd=peers):
+        raise ToolError("dagre and elk could not be installed; npm's own message is above.")
+    environ = node.environ_with_node(python)
+    environ.update(TF_CPP_MIN_LOG_LEVEL="2", CUDA_VISIBLE_DEVICES="-1", PYTHONPATH=str(ROOT))
+    parts = ("benchmarks.bench", "benchmarks.plans", "benchmarks.layouts")
+    good = [run([python, "-m", part], environ=environ) for part in parts]  # each, also after a failure
+    return 0 if all(good) else 1
+
+
+def notebooks() -> int:
+    """Run every notebook in full."""
+    python = environment.ensure(["lab", "test"])
+    return 0 if run([python, "-m", "tools.notebooks"], environ=clean_environ(TF_CPP_MIN_LOG_LEVEL="2")) else 1
+
+
+def docs() -> int:
+    """Build the documentation into build/docs."""
+    python = environment.ensure(["lab", "docs"])
+    return 0 if run([python, "-m", "tools.docs"], environ=clean_environ(TF_CPP_MIN_LOG_LEVEL="2")) else 1
 
 
 def js() -> int:
@@ -64,6 +82,8 @@ TARGETS: dict[str, Callable[[], int]] = {
     "test": test,
     "test-lowest": test_lowest,
     "bench": bench,
+    "notebooks": notebooks,
+    "docs": docs,
     "js": js,
     "lint": lint,
 }

@@ -78,7 +78,7 @@ def _question(message: Mapping[str, Any], batch_size: int) -> Question:
         server_speed=_number(message, "server_speed", 1e12),
         bandwidth=_number(message, "bandwidth", 125e6),
         round_trip=_number(message, "round_trip", 0.0),
-        cap=None if message.get("cap") is None else _number(message, "cap", 0.0),
+        cap=_number(message, "cap", 0.0) if objective == "memory" and message.get("cap") is not None else None,
         precision=None if precision in (None, "") else str(precision),
         wiring="relay" if message.get("wiring") == "relay" else "direct",
         single_tensor=message.get("single_tensor") is True,

@@ -12,7 +12,7 @@ from kerassplit_widget.display.editing import Editor
 from kerassplit_widget.display.viewing import Viewer
 from kerassplit_widget.errors import CutError, SplitError
 from kerassplit_widget.models.reading import Shapes, read_steps
-from kerassplit_widget.structure.cuts import cut_at, nearest_candidates, why_not
+from kerassplit_widget.structure.cuts import cut_at, explain, nearest_candidates
 from kerassplit_widget.structure.graph import LayerGraph
 from kerassplit_widget.structure.layout import Direction
 
@@ -99,11 +99,13 @@ class Session:
     def _take(self, reading: Any, group: str) -> None:
         """Go on with another graph of the same model: cuts, folds and direction stay as far as they can."""
         opened, direction = self.viewer.opened, self.viewer.direction
-        small = self.viewer.scene.depth == "all"
+        whole = self.viewer.scene.depth in ("layers", "all")
         self.reading = reading
         self.editor.move_to(reading.graph)
         self.viewer = Viewer(reading.graph, direction)
-        if not small:
+        if whole:
+            self.viewer.show("all")
+        else:
             self.viewer.restore({*opened, group})
         self.follow()
 
@@ -117,12 +119,13 @@ class Session:
 
     def preview(self, call: str) -> dict[str, Any]:
         """Say what a cut after a call would cost, and where the nearest candidates are."""
-        sentence = why_not(self.graph, call, self.batch_size)
-        near = [cut and cut.points[0] for cut in nearest_candidates(self.graph, call)]
+        nearest = nearest_candidates(self.graph, call)
+        near = [cut and cut.points[0] for cut in nearest]
         try:
-            row = wire.cut_row(cut_at(self.graph, call), sentence, self.batch_size)
-        except CutError:
-            return {"cut": None, "sentence": sentence, "nearest": near}
+            cut = cut_at(self.graph, call)
+        except CutError as error:
+            return {"cut": None, "sentence": str(error), "nearest": near}
+        row = wire.cut_row(cut, explain(cut, nearest, self.batch_size), self.batch_size)
         return {"cut": {**row, "removes": self.editor.cut_with(call) is not None}, "nearest": near}
 
     def model_payload(self) -> dict[str, Any]:

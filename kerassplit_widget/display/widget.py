@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import os
 from collections.abc import Iterable, Sequence
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,8 @@ import traitlets
 
 from kerassplit_widget.display import notebook, wire
 from kerassplit_widget.display.actions import Actions
+from kerassplit_widget.display.export import write_page
+from kerassplit_widget.display.figures import png
 from kerassplit_widget.display.session import Session
 from kerassplit_widget.display.viewing import Scene
 from kerassplit_widget.display.working import Busy, Worker
@@ -24,7 +28,7 @@ from kerassplit_widget.models.verifying import Verification
 from kerassplit_widget.structure.costs import CostTable
 from kerassplit_widget.structure.cuts import cut_candidates
 from kerassplit_widget.structure.graph import LayerGraph
-from kerassplit_widget.structure.text import listed
+from kerassplit_widget.structure.text import count_text, listed
 
 __all__ = ["SplitWidget"]
 
@@ -147,6 +151,50 @@ class SplitWidget(anywidget.AnyWidget):
         cuts = ", ".join(listed(points) for points in self.cuts) or "none"
         return f"SplitWidget({self.graph.name}: {len(self.graph)} calls; cuts: {cuts})"
 
+    def _repr_mimebundle_(self, **options: Any) -> tuple[dict[str, Any], dict[str, Any]] | None:
+        """Show the widget and, for places that show none, a text and a still picture."""
+        bundle = super()._repr_mimebundle_(**options)
+        if bundle is None:
+            return None
+        data, metadata = bundle
+        data["text/plain"] = self.summary()
+        if self.png:
+            picture = png(self.graph, self.session.editor.cuts, batch_size=self.session.batch_size)
+            data["image/png"] = base64.b64encode(picture).decode()
+        return data, metadata
+
+    def summary(self) -> str:
+        """Say in a few lines what is shown."""
+        graph = self.graph
+        lines = [
+            f"{graph.name}: {len(graph)} calls, {count_text(graph.params)} parameters, "
+            f"{len(cut_candidates(graph))} places where a single tensor crosses"
+        ]
+        lines += [
+            f"cut {i}: {cut.describe(self.session.batch_size)}" for i, cut in enumerate(self.session.editor.cuts, 1)
+        ]
+        return "\n".join([*lines, "(a SplitWidget; where widgets are not shown: ks.plot(model), ks.why_not, ks.split)"])
+
+    def to_html(self, path: str | PathLike[str]) -> Path:
+        """Write the picture as one page that needs no kernel, no network and no other file.
+
+        Parameters
+        ----------
+        path : path
+            Of the file; it is replaced if it exists, complete or not at all.
+
+        Returns
+        -------
+        Path
+            Where it was written. The page pans, zooms, searches, opens blocks and tells what would cross where.
+
+        Raises
+        ------
+        OSError
+            If it cannot be written there.
+        """
+        return write_page(path, self.session, self.get_state())
+
     @property
     def graph(self) -> LayerGraph:
         """What is drawn and cut. Opening a composite layer makes it another."""
@@ -212,10 +260,11 @@ class SplitWidget(anywidget.AnyWidget):
 
     def show_model(self) -> None:
         """Show the graph, which is another one now."""
-        self._model = self.session.model_payload()
-        self._costs = {}
-        self.show_view()
-        self.show_cuts()
+        with self.hold_sync():  # the front end is to see both change at once
+            self._model = self.session.model_payload()
+            self._costs = {}
+            self.show_view()
+            self.show_cuts()
 
     def show_view(self) -> None:
         """Show what is open now."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from kerassplit_widget.models.splitting import Split, split
 from kerassplit_widget.models.twins import Twins
 from kerassplit_widget.models.verifying import Progress, random_inputs
 from kerassplit_widget.structure.cuts import Cut, cut_at, cut_candidates
+from kerassplit_widget.structure.tables import html_table, text_table
 
 __all__ = ["Measurement", "Segment", "measure"]
 
@@ -117,34 +117,18 @@ class Measurement:
             f"{self.ratio:.2f} of the whole (median of {self.repeats}, quartiles beside it)"
         )
 
-    def _shown(self) -> list[tuple[str, ...]]:
-        return [
+    def _table(self) -> dict[str, Any]:
+        *rows, whole = [
             (row.name, str(len(row.calls)), f"{row.ms:.3f}", f"{row.ms_low:.3f} to {row.ms_high:.3f}")
             for row in (*self.rows, self.whole)
         ]
+        return {"headers": HEADERS, "rows": rows, "total": whole, "sentence": self.sentence()}
 
     def __repr__(self) -> str:
-        lines = [HEADERS, *self._shown()]
-        widths = [max(len(line[i]) for line in lines) for i in range(len(HEADERS))]
-        text = [
-            "  ".join(
-                cell.ljust(width) if i == 0 else cell.rjust(width)
-                for i, (cell, width) in enumerate(zip(line, widths, strict=True))
-            )
-            for line in lines
-        ]
-        return "\n".join([self.sentence(), *text])
+        return text_table(**self._table())
 
     def _repr_html_(self) -> str:
-        def line(cells: Sequence[str], tag: str) -> str:
-            return "<tr>" + "".join(f"<{tag}>{html.escape(cell)}</{tag}>" for cell in cells) + "</tr>"
-
-        *segments, whole = self._shown()
-        body = "".join(line(cells, "td") for cells in segments)
-        return (
-            f"<p>{html.escape(self.sentence())}</p><table><thead>{line(HEADERS, 'th')}</thead><tbody>{body}</tbody>"
-            f"<tfoot>{line(whole, 'th')}</tfoot></table>"
-        )
+        return html_table(**self._table())
 
 
 HEADERS = ("segment", "calls", "ms", "quartiles")

@@ -5,13 +5,13 @@ Pure data; `models.counting` fills it. Unknown is None everywhere, and never 0.
 
 from __future__ import annotations
 
-import html
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from kerassplit_widget.errors import PointError, closest
+from kerassplit_widget.structure.tables import html_table, text_table
 from kerassplit_widget.structure.text import bytes_text, count_text, listed
 
 __all__ = ["CallCosts", "CostTable"]
@@ -145,8 +145,7 @@ class CostTable:
         size = bytes_text(self.total_param_bytes)
         return f"{self.model}: {len(self)} calls, {count_text(self.total_params)} parameters ({size}), {work}{batch}"
 
-    def _shown(self) -> list[tuple[str, ...]]:
-        rows = [_cells(row) for row in _abbreviated(self.rows)]
+    def _table(self) -> dict[str, Any]:
         total = (
             "total",
             "",
@@ -156,36 +155,14 @@ class CostTable:
             _count(self.total_macs),
             _count(self.total_flops),
         )
-        return [*rows, total]
+        rows = [_cells(row) for row in _abbreviated(self.rows)]
+        return {"headers": HEADERS, "rows": rows, "left": 2, "total": total, "sentence": self.sentence()}
 
     def __repr__(self) -> str:
-        lines = [HEADERS, *self._shown()]
-        widths = [max(len(line[i]) for line in lines) for i in range(len(HEADERS))]
-        text = [
-            "  ".join(
-                cell.ljust(width) if i < 2 else cell.rjust(width)
-                for i, (cell, width) in enumerate(zip(line, widths, strict=True))
-            ).rstrip()
-            for line in lines
-        ]
-        return "\n".join([self.sentence(), *text])
+        return text_table(**self._table())
 
     def _repr_html_(self) -> str:
-        lines = self._shown()
-
-        def line(cells: Sequence[str], tag: str) -> str:
-            aligned = ("left", "left", *["right"] * (len(cells) - 2))
-            row = "".join(
-                f"<{tag} style='text-align:{side}'>{html.escape(cell)}</{tag}>"
-                for cell, side in zip(cells, aligned, strict=True)
-            )
-            return f"<tr>{row}</tr>"
-
-        body = "".join(line(cells, "td") for cells in lines[:-1])
-        return (
-            f"<p>{html.escape(self.sentence())}</p><table><thead>{line(HEADERS, 'th')}</thead>"
-            f"<tbody>{body}</tbody><tfoot>{line(lines[-1], 'th')}</tfoot></table>"
-        )
+        return html_table(**self._table())
 
 
 HEADERS = ("call", "kind", "parameters", "their bytes", "output bytes", "MACs", "FLOPs")

@@ -23,6 +23,7 @@ __all__ = [
     "cut_at",
     "cut_candidates",
     "cut_of",
+    "explain",
     "find_call",
     "find_tensor",
     "nearest_candidates",
@@ -109,6 +110,8 @@ class Cut:
         many = f"{len(tensors)} tensors cross" if len(tensors) != 1 else "1 tensor crosses"
         size = bytes_text(self.nbytes(batch_size))
         text = f"{many} after {listed(self.points)}, {size}: " + listed(map(tensor_text, tensors))
+        if not tensors:
+            text = f"Nothing crosses after {listed(self.points)}: what follows is computed from model inputs alone"
         if self.masks:
             text += f"; the mask of {listed(self.masks)} comes along"
         if self.inputs_also_needed:
@@ -180,13 +183,15 @@ def cut_at(graph: LayerGraph, *points: str) -> Cut:
                 f"{graph.names[number]!r} is an input of the model: the part before a cut there would be empty. "
                 f"{_suggest(graph)}"
             )
-    if not graph.reachable(numbers) - graph.reachable(numbers, backwards=True):
+    cut = Cut(graph, names)
+    follows = graph.reachable(numbers) - graph.reachable(numbers, backwards=True)
+    if not follows and all(call.is_input or n in cut.head for n, call in enumerate(graph.calls)):
         what = "is an output of the model" if len(names) == 1 else "are outputs of the model"
         raise CutError(
             f"{listed(names)} {what} and nothing is computed after: the part behind a cut there would be empty. "
             f"{_suggest(graph)}"
         )
-    return Cut(graph, names)
+    return cut
 
 
 def cut_of(graph: LayerGraph, head: Iterable[int]) -> Cut:
@@ -305,13 +310,16 @@ def why_not(graph: LayerGraph, point: str, batch_size: int = 1) -> str:
     """
     name = find_call(graph, point)
     try:
-        cut = cut_at(graph, name)
+        return explain(cut_at(graph, name), nearest_candidates(graph, name), batch_size)
     except CutError as error:
         return str(error)
+
+
+def explain(cut: Cut, nearest: tuple[Cut | None, Cut | None], batch_size: int = 1) -> str:
+    """Say what a cut costs, and where a single tensor crosses instead: what `why_not` says of it."""
     if cut.is_candidate:
         return f"{cut.describe(batch_size)} It is a candidate: nothing else has to come along."
-    before, after = nearest_candidates(graph, name)
-    where = [f"{cut_.points[0]} {side}" for cut_, side in ((before, "before"), (after, "after")) if cut_]
+    where = [f"{other.points[0]} {side}" for other, side in zip(nearest, ("before", "after"), strict=True) if other]
     near = f" Nearest single-tensor cuts: {listed(where)}." if where else " The model has no single-tensor cut."
     return cut.describe(batch_size) + near
 

@@ -1,10 +1,17 @@
 import io
 
-import matplotlib.patches
+import keras
 import numpy as np
 import pytest
+from keras import layers
+from matplotlib.figure import Figure
 
 import kerassplit_widget as ks
+from kerassplit_widget.display.figures import png
+from kerassplit_widget.display.figures.palette import FAMILIES, PARTS, tint
+from kerassplit_widget.display.figures.ranges import piece
+from kerassplit_widget.display.figures.words import shortened, text_width
+from kerassplit_widget.structure.cuts import cut_at
 
 from ..models import zoo
 
@@ -13,27 +20,218 @@ def texts(figure):
     return [text.get_text() for text in figure.axes[0].texts]
 
 
+def boxes(figure):
+    """The outlines of the boxes, as one collection."""
+    (found,) = (each for each in figure.axes[0].collections if each.get_gid() == "boxes")
+    return found
+
+
+def blocks(n=8):
+    """A stem, n like residual blocks, a head."""
+    x = keras.Input((8, 8, 3), name="image")
+    y = layers.Conv2D(4, 3, padding="same", name="stem")(x)
+    for i in range(n):
+        z = layers.Conv2D(4, 3, padding="same", name=f"block{i}_conv1")(y)
+        z = layers.ReLU(name=f"block{i}_relu")(z)
+        z = layers.Conv2D(4, 3, padding="same", name=f"block{i}_conv2")(z)
+        z = layers.BatchNormalization(name=f"block{i}_bn")(z)
+        y = layers.Add(name=f"block{i}_add")([y, z])
+        y = layers.ReLU(name=f"block{i}_out")(y)
+    y = layers.GlobalAveragePooling2D(name="pool")(y)
+    return keras.Model(x, layers.Dense(2, name="scores")(y), name="blocks")
+
+
 def test_every_call_has_a_box_with_its_name_and_shape():
     figure = ks.plot(zoo.unet())
-    boxes = [p for p in figure.axes[0].patches if isinstance(p, matplotlib.patches.FancyBboxPatch)]
-    assert len(boxes) == len(ks.read(zoo.unet()))
+    assert isinstance(figure, Figure)
+    assert len(boxes(figure).get_paths()) == len(ks.read(zoo.unet()))
     assert "bottom" in texts(figure) and "Conv2D · 4×4×32" in texts(figure)
 
 
 def test_parts_have_colours_and_cuts_say_what_crosses():
     figure = ks.plot(zoo.residual(), cuts=["conv", "pool"])
     assert "cut after conv: 2 tensors, 2.0 kB" in texts(figure)
-    colours = {tuple(np.round(p.get_facecolor(), 2)) for p in figure.axes[0].patches}
-    assert len(colours) == 3
+    grounds = {tuple(np.round(colour[:3], 3)) for colour in boxes(figure).get_facecolors()}
+    assert grounds == {tuple(np.round(tint(colour), 3)) for colour in PARTS[:3]}
+    assert "part 1: 2 calls, 260 parameters" in texts(figure)
+    assert "part 3: 1 call, 10 parameters" in texts(figure)
+
+
+def test_bytes_are_for_the_batch():
+    assert "cut after conv: 2 tensors, 8.0 kB" in texts(ks.plot(zoo.residual(), cuts=["conv"], batch_size=4))
+
+
+def test_the_crossing_tensors_are_marked_on_the_line():
+    figure = ks.plot(zoo.unet(), cuts=["bottom"])
+    lines = figure.axes[0].lines
+    assert len(lines) == 1
+    (level,) = set(lines[0].get_ydata())
+    chips = [c.get_offsets() for c in figure.axes[0].collections if len(c.get_offsets()) == 4]
+    assert len(chips) == 1
+    assert np.allclose(chips[0][:, 1], level)
+    assert len(np.unique(chips[0][:, 0])) == 4
+
+
+def test_a_cut_to_the_right_is_an_upright_line():
+    figure = ks.plot(zoo.residual(), cuts=["conv"], direction="right")
+    assert len(set(figure.axes[0].lines[0].get_xdata())) == 1
+    wide, high = figure.get_size_inches()
+    assert wide > 3 * high
+
+
+def test_large_models_are_folded_and_cuts_open_what_they_go_through():
+    model = blocks()
+    folded = ks.plot(model)
+    assert len(boxes(folded).get_paths()) < 8
+    assert "×8" in texts(folded)
+    opened = ks.plot(model, cuts=["block3_conv1"])
+    assert {"block3_conv1", "block3_relu", "block2"} <= set(texts(opened))
+    assert "cut after block3_conv1: 2 tensors, 2.0 kB" in texts(opened)
+    assert len(boxes(ks.plot(model, depth="all")).get_paths()) == len(ks.read(model))
+
+
+def test_small_models_are_folded_when_asked():
+    assert len(boxes(ks.plot(blocks(3), depth="blocks")).get_paths()) < len(boxes(ks.plot(blocks(3))).get_paths())
+
+
+def test_a_width_is_the_width_of_the_figure():
+    for model in (zoo.residual(), zoo.unet()):
+        assert ks.plot(model, width=3.5).get_size_inches()[0] == pytest.approx(3.5)
+    # text is not blown up: a narrow graph stands in the middle of a wide page
+    sizes = {text.get_size() for text in ks.plot(zoo.residual(), width=12).axes[0].texts}
+    assert max(sizes) < 9
+
+
+def test_nothing_is_outside_of_the_figure():
+    for options in (
+        {"cuts": ["conv", "pool"]},
+        {"cuts": ["conv"], "direction": "right", "width": 7},
+        {"colour": "bytes"},
+        {"colour": "kind", "width": 3.5},
+    ):
+        figure = ks.plot(zoo.residual(), **options)
+        figure.draw_without_rendering()
+        wide, high = figure.bbox.size
+        for text in figure.axes[0].texts:
+            box = text.get_window_extent()
+            assert box.x0 >= 0 and box.x1 <= wide and box.y0 >= 0 and box.y1 <= high, text
+
+
+def test_texts_stay_in_their_boxes():
+    figure = ks.plot(zoo.unet(), colour="kind")
+    figure.draw_without_rendering()
+    rects = [path.get_extents(figure.axes[0].transData) for path in boxes(figure).get_paths()]
+    inside = 0
+    for text in figure.axes[0].texts:
+        box = text.get_window_extent()
+        middle = ((box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2)
+        for rect in rects:
+            if rect.contains(*middle):
+                inside += 1
+                assert rect.x0 <= box.x0 and box.x1 <= rect.x1 and rect.y0 <= box.y0 and box.y1 <= rect.y1, text
+    assert inside == 2 * len(rects)
+
+
+def test_colours_by_kind_have_a_legend_of_what_is_there():
+    said = texts(ks.plot(zoo.residual(), colour="kind"))
+    assert {"input", "convolution", "normalization", "merge", "pooling", "dense"} == set(said) & set(FAMILIES)
+
+
+@pytest.mark.parametrize(
+    ("colour", "ends"),
+    [("params", ("10", "148")), ("macs", ("8", "9.2 k")), ("bytes", ("8 B", "1.0 kB"))],
+)
+def test_colours_by_amount_have_a_scale_with_its_ends(colour, ends):
+    figure = ks.plot(zoo.residual(), colour=colour)
+    said = texts(figure)
+    table = ks.costs(zoo.residual())
+    if colour == "macs":
+        counted = [row.macs for row in table if row.macs]
+        assert (min(counted), max(counted)) == (8, 9216)
+    assert all(end in said for end in ends), said
+    grounds = boxes(figure).get_facecolors()
+    assert len({tuple(colour) for colour in grounds}) >= 3
+
+
+def test_a_range_is_drawn_with_what_comes_into_it():
+    figure = ks.plot(zoo.unet(), only=("up_1", "merge_0"))
+    said = texts(figure)
+    assert "from merge_2" in said and "from down_0" in said
+    assert "bottom" not in said and "merge_0" in said and "mask" not in said
+    assert "down_0" not in said
+
+
+def test_a_range_keeps_the_numbers_of_the_parts():
+    figure = ks.plot(zoo.residual(), cuts=["stem", "pool"], only=("add", None))
+    assert [text for text in texts(figure) if text.startswith("cut")] == ["cut after pool: 1 tensor, 16 B"]
+    assert [text for text in texts(figure) if text.startswith("part")] == [
+        "part 2: 2 calls, 0 parameters",
+        "part 3: 1 call, 10 parameters",
+    ]
+
+
+def test_a_range_may_be_open_at_either_end():
+    graph = ks.read(zoo.residual())
+    assert piece(graph, None, "conv")[0].names == ("image", "stem", "conv")
+    found, outside = piece(graph, "add", None)
+    assert set(found.names) - outside == {"add", "pool", "out"}
+    assert outside == {"stem", "bn"}
+    assert all(found[name].is_input for name in outside)
+    assert piece(graph, None, None) == (graph, frozenset())
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"cuts": ["nope"]}, "no call 'nope'"),
+        ({"colour": "red"}, "colour= is one of part, kind, params, macs and bytes; found 'red'"),
+        ({"width": 0}, "inches, from 1 to 100; found 0"),
+        ({"direction": "up"}, "found 'up'"),
+        ({"depth": "half"}, "found 'half'"),
+        ({"only": "conv"}, "only= is a pair of points"),
+        ({"only": ("pool", "conv")}, "No way leads from 'pool' to 'conv'"),
+        ({"only": ("pool", "cnov")}, "no call 'cnov'"),
+    ],
+)
+def test_bad_arguments_are_refused(options, said):
+    with pytest.raises(ks.SplitError, match=said):
+        ks.plot(zoo.residual(), **options)
 
 
 def test_names_are_drawn_as_they_are():
     figure = ks.plot(zoo.hostile_names(), cuts=["<img src=q onerror=alert(1)>"])
-    assert "<img src=q onerror=alert(1)>"[:13] in " ".join(texts(figure))
+    assert any(text.startswith("cut after <img src=q onerror=alert(1)>:") for text in texts(figure))
     assert "${out}" in texts(figure)
     figure.savefig(io.BytesIO(), format="svg")
 
 
-def test_bad_cuts_are_refused():
-    with pytest.raises(ks.SplitError, match="no call 'nope'"):
-        ks.plot(zoo.residual(), cuts=["nope"])
+def test_vectors_are_text_and_not_images(tmp_path):
+    import matplotlib
+
+    with matplotlib.rc_context({"svg.fonttype": "none"}):
+        ks.plot(zoo.residual(), cuts=["conv"]).savefig(tmp_path / "a.svg")
+    drawn = (tmp_path / "a.svg").read_text()
+    assert "cut after conv: 2 tensors, 2.0 kB" in drawn
+    assert "<image" not in drawn
+
+
+def test_a_notebook_shows_it_without_pyplot():
+    assert ks.plot(zoo.residual())._repr_png_().startswith(b"\x89PNG")
+
+
+def test_the_png_is_small_and_gets_coarser_when_it_must():
+    graph = ks.read(blocks())
+    fine = png(graph)
+    assert fine.startswith(b"\x89PNG") and len(fine) <= 300_000
+    coarse = png(graph, [cut_at(graph, "block3_conv1")], max_bytes=len(fine) // 2)
+    assert len(coarse) <= len(fine) // 2
+    with pytest.raises(ks.SplitError, match="takes more than 100 B"):
+        png(graph, max_bytes=100)
+
+
+def test_shortened_texts_keep_both_ends_and_fit():
+    name = "conv2_block1_preact_batch_normalization"
+    short = shortened(name, 10.5, 100.0)
+    front, back = short.split("…")
+    assert name.startswith(front) and name.endswith(back) and front and back
+    assert text_width(short, 10.5) <= 100.0 < text_width(name, 10.5)

@@ -183,6 +183,6 @@ def test_a_part_of_calls_that_lead_to_no_output():
     x = keras.Input((4,), name="x")
     model = keras.Model(x, D(2, name="out")(D(3, name="a")(sub(x)[0])))
     cuts = [("sub/used",), ("sub/used", "sub/unused")]
-    with pytest.raises(ks.SplitError, match="Part 2 would return nothing: no output .* from sub/before and sub/unused. Leave out"):
+    with pytest.raises(ks.SplitError, match=r"Part 2 would return nothing: no output .* sub/before and sub/unused"):
         ks.split(model, cuts, wiring="direct")
     prove(model, cuts)

@@ -260,3 +260,13 @@ def test_a_long_chain_needs_no_recursion():
     part_1, part_2 = ks.split(model, ["l450"])
     data = np.ones((1, 2), "float32")
     assert np.array_equal(part_2(part_1(data)), model(data))
+
+
+@pytest.mark.parametrize("wiring", ["relay", "direct"])
+def test_towers_that_share_only_an_input_are_taken_apart(wiring):
+    x = keras.Input((4,), name="x")
+    a, b = (keras.layers.Dense(3, name=f"{name}_2")(keras.layers.Dense(3, name=name)(x)) for name in "ab")
+    model = keras.Model(x, [a, b])
+    split = ks.split(model, ["a_2"], wiring=wiring)
+    assert split.verify(save=True).exact
+    assert [layer.name for layer in split[1].layers if layer.name[0] == "b"] == ["b", "b_2"]

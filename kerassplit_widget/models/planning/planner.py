@@ -4,62 +4,35 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from dataclasses import replace
+from functools import partial
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from kerassplit_widget.errors import PlanError
 from kerassplit_widget.models.cutting import place_cuts
+from kerassplit_widget.models.planning.efforts import Effort
 from kerassplit_widget.models.planning.plans import Plan, Stage
 from kerassplit_widget.models.planning.problems import Numbers
+from kerassplit_widget.models.planning.questions import Question
+from kerassplit_widget.models.planning.wishes import place_wishes
 from kerassplit_widget.models.reading import Expand, Reading, Shapes, read_steps
 from kerassplit_widget.structure import planning
 from kerassplit_widget.structure.cuts import Cut, cut_of
-from kerassplit_widget.structure.planning import FrontCut, Solution
+from kerassplit_widget.structure.planning import FrontCut, Problem, Solution
+from kerassplit_widget.structure.planning.aims import PROVED, Aim
+from kerassplit_widget.structure.planning.chains import least_value
+from kerassplit_widget.structure.planning.folding import unfolded
 
-__all__ = ["Planner", "Question", "plan", "plan_reading"]
+if TYPE_CHECKING:
+    from kerassplit_widget.models.measuring import Measurement
+
+__all__ = ["Planner", "plan", "plan_reading"]
 
 Objective = Literal["balance", "latency", "memory"]
 Progress = Callable[[float, float, str], None]
-
-
-@dataclass(frozen=True)
-class Question:
-    """What is asked of the planner; see `plan` for what each field means."""
-
-    parts: int | None = 4
-    objective: str = "balance"
-    cuts: Any = None
-    speed: float = 1e11
-    device_speed: float = 1e10
-    server_speed: float = 1e12
-    bandwidth: float = 125e6
-    round_trip: float = 0.0
-    hop: float = 0.0
-    cap: float | None = None
-    precision: str | None = None
-    activations: str = "none"
-    wiring: Literal["direct", "relay"] = "direct"
-    single_tensor: bool = False
-    crossing: str | None = None
-    pinned: Any = ()
-    forbidden: Any = ()
-    together: Any = ()
-    flops: Mapping[str, float] = field(default_factory=dict)
-    batch_size: int = 1
-    time_limit: float = 20.0
-
-    def __post_init__(self) -> None:
-        known = ("balance", "latency", "memory")
-        if self.objective not in known:
-            raise PlanError(f"objective= is one of {', '.join(known)}; found {self.objective!r}.")
-        for name in ("speed", "device_speed", "server_speed", "bandwidth"):
-            value = getattr(self, name)
-            if not (isinstance(value, int | float) and value > 0):
-                raise PlanError(f"{name}= is a number above 0; found {value!r}.")
-        if self.cap is not None and not (isinstance(self.cap, int | float) and self.cap > 0):
-            raise PlanError(f"cap= is a number of bytes above 0; found {self.cap!r}.")
 
 
 def plan(
@@ -68,7 +41,7 @@ def plan(
     objective: Objective = "balance",
     *,
     cuts: Any = None,
-    speed: float = 1e11,
+    speed: float | None = None,
     device_speed: float = 1e10,
     server_speed: float = 1e12,
     bandwidth: float = 125e6,
@@ -84,6 +57,7 @@ def plan(
     forbidden: Any = (),
     together: Any = (),
     flops: Mapping[str, float] | None = None,
+    measured: Measurement | None = None,
     batch_size: int = 1,
     input_shapes: Shapes | None = None,
     expand: Expand = "nested",
@@ -104,9 +78,12 @@ def plan(
         head and a server the tail, so that one run takes as little time as possible; either may be everything.
         "memory": the part that holds the most holds as little as possible, or is under the cap.
     cuts : list, optional
-        Cuts as `split` takes them: nothing is searched, the plan tells what these cost.
-    speed, device_speed, server_speed : float
-        FLOPs a second: of each part, of the device and of the server of a latency plan.
+        Cuts as `split` takes them: nothing is searched, the plan tells what these cost, with a bound on what as many
+        parts could.
+    speed : float, optional
+        FLOPs a second of each part. By default 1e11 or, with `measured`, that of the machine that measured.
+    device_speed, server_speed : float
+        FLOPs a second of the device and of the server of a latency plan.
     bandwidth : float
         Bytes a second over each link. 125e6 is 1 Gb/s.
     round_trip, hop : float
@@ -116,7 +93,8 @@ def plan(
     precision : str, optional
         Precision in which weights are held, such as ``"int8"``; by default as they are.
     activations : {"none", "peak", "sum"}
-        How activations count in what a part holds: not at all, as much as is alive at one time, or all.
+        How activations count in what a part holds: not at all, as much as is alive at one time, or all. They are held
+        as they are made.
     wiring : {"direct", "relay"}
         Whether tensors that skip a part go past it or through it. `split` wires the parts of the plan in this way.
     single_tensor : bool
@@ -129,6 +107,10 @@ def plan(
         Sets of names of calls or groups that must stay in one part. One name of a group is enough.
     flops : dict of str to float, optional
         FLOPs of calls whose work is unknown, or that you know better.
+    measured : Measurement, optional
+        What `measure` found, at any cuts and the same `batch_size`. Each segment's time, corrected so that the segments
+        add up to the whole, takes the place of its FLOPs; within a segment calls keep their shares. At a speed that you
+        give, the whole model takes its FLOPs over that speed.
     batch_size : int
     input_shapes, expand
         As for `read`.
@@ -169,11 +151,18 @@ def plan(
     >>> found = plan(model, parts=2, speed=1e3, bandwidth=1e6)
     >>> [cut.points for cut in found.cuts], found.proved
     ([('b',)], True)
+
+    Measure the parts of a plan and plan once more:
+
+    >>> from kerassplit_widget.models.measuring import measure
+    >>> again = plan(model, parts=2, bandwidth=1e9, measured=measure(model, cuts=found, repeats=2, warmup=1))
+    >>> len(again.stages), again.value > 0
+    (2, True)
     """
     question = Question(
         parts, objective, cuts, speed, device_speed, server_speed, bandwidth, round_trip, hop, cap, precision,
-        activations, wiring, single_tensor, crossing, pinned, forbidden, together, dict(flops or {}), batch_size,
-        time_limit,
+        activations, wiring, single_tensor, crossing, pinned, forbidden, together, dict(flops or {}), measured,
+        batch_size, time_limit,
     )  # fmt: skip
     reading = read_steps(model, expand=expand, input_shapes=input_shapes)
     options = {"expand": expand, "input_shapes": input_shapes}
@@ -200,27 +189,31 @@ class Planner:
     def __init__(self, reading: Reading, question: Question) -> None:
         self.question = question
         self.reading = reading
-        self.numbers = Numbers(reading, question.batch_size, question.flops)
-        work = None if question.objective == "memory" else self.numbers.work()
-        self._work = work
-        seconds = np.zeros(len(self.numbers.calls)) if work is None else work / question.speed
-        by_hand = [] if question.cuts is None else place_cuts(reading, question.cuts)
-        self.by_hand = by_hand
-        self.problem = self.numbers.problem(
-            seconds,
+        self.numbers = Numbers(reading, question.batch_size)
+        self.effort = Effort(self.numbers, question.flops, question.measured)
+        self.by_hand = [] if question.cuts is None else place_cuts(reading, question.cuts)
+        if question.objective == "balance":
+            seconds = self.effort.known(question.speed)
+        else:
+            seconds = self.effort.seconds(question.speed)
+        wishes = place_wishes(reading, self.numbers, question)
+        write = partial(
+            self.numbers.problem,
+            np.zeros_like(seconds) if np.isnan(seconds).any() else seconds,
             bandwidth=question.bandwidth,
             wiring=question.wiring,
             hop=question.hop,
             precision=question.precision,
-            crossing=question.crossing,
-            together=[self.numbers.named("together=", names) for names in question.together],
-            pinned=[cut.head for cut in by_hand or self._placed(question.pinned)],
-            forbidden=[cut.head for cut in self._placed(question.forbidden)],
+            together=wishes.together,
+            pinned=wishes.pinned,
+            forbidden=wishes.forbidden,
             single_tensor=question.single_tensor,
+            unread=question.activations != "none",
         )
-
-    def _placed(self, cuts: Any) -> list[Cut]:
-        return place_cuts(self.reading, cuts) if cuts else []
+        self.seconds = seconds
+        self.problem = write(crossing=question.crossing)
+        # What is held is held as it was made, whatever it is brought to on the wire.
+        self.held = self.problem if question.crossing is None else write(crossing=None)
 
     def at(self, bandwidth: float) -> Planner:
         """Ask the same with another bandwidth."""
@@ -237,7 +230,7 @@ class Planner:
         cancelled: Callable[[], bool] | None = None,
     ) -> Plan:
         """Search, and say what was found."""
-        found, unit = self._search(progress, cancelled)
+        found, unit = self._judged() if self.by_hand else self._search(progress, cancelled)
         asked = self.question
         cuts = tuple(cut_of(self.reading.graph, self.numbers.outside(head)) for head in found.heads)
         return Plan(
@@ -260,54 +253,88 @@ class Planner:
         return [(each, cut_of(graph, self.numbers.outside(each.head))) for each in planning.front(self.problem)]
 
     def _search(self, progress: Progress | None, cancelled: Callable[[], bool] | None) -> tuple[Solution, str]:
-        asked, problem = self.question, self.problem
+        asked = self.question
         if asked.objective == "latency":
-            assert self._work is not None
-            device, server = self._work / asked.device_speed, self._work / asked.server_speed
-            return planning.latency(problem, device, server, round_trip=asked.round_trip), "seconds"
-        cap = math.inf if asked.cap is None else float(asked.cap)
-        parts = len(self.by_hand) + 1 if self.by_hand else asked.parts
+            return self._latency(self.problem), "seconds"
         watch: dict[str, Any] = {
             "time_limit": asked.time_limit, "progress": progress, "cancelled": cancelled,
-            "activations": asked.activations, "cap": cap,
+            "activations": asked.activations, "cap": math.inf if asked.cap is None else float(asked.cap),
         }  # fmt: skip
+        calls = len(self.numbers.calls)
+        if asked.parts is not None and asked.parts > calls:
+            raise PlanError(
+                f"{asked.parts} parts were asked for, but the model has {calls} calls: ask for at most that many."
+            )
         if asked.objective == "memory":
-            if parts is None and asked.cap is None:
-                raise PlanError('objective="memory" needs parts=, or cap= to find the fewest parts under it.')
-            return planning.memory(problem, parts, **watch), "parts" if parts is None else "bytes"
-        if parts is None:
-            raise PlanError(f"objective={asked.objective!r} needs the number of parts: parts=2, say.")
-        return planning.balance(problem, _whole(parts, len(self.numbers.calls)), **watch), "seconds"
+            return planning.memory(self.held, asked.parts, **watch), "parts" if asked.parts is None else "bytes"
+        assert asked.parts is not None  # or the question would have been refused
+        return planning.balance(self.problem, asked.parts, **watch), "seconds"
+
+    def _latency(self, problem: Problem) -> Solution:
+        asked, known = self.question, self.effort.known
+        device, server = known(asked.device_speed), known(asked.server_speed)
+        return planning.latency(problem, device, server, round_trip=asked.round_trip)
+
+    def _judged(self) -> tuple[Solution, str]:
+        """Tell what the cuts given by hand cost, beside what no plan with as many parts can fall below."""
+        asked, everything = self.question, frozenset(range(self.problem.n))
+        heads = [frozenset(), *(self.numbers.inside(cut.head) for cut in self.by_hand), everything]
+        stages = tuple(after - before for before, after in pairwise(heads))
+        if asked.objective == "latency":
+            if len(self.by_hand) > 1:
+                raise PlanError(
+                    f'objective="latency" divides a model in two, device and server, but cuts= has {len(self.by_hand)} '
+                    "cuts: give one."
+                )
+            found = self._latency(replace(self.problem, pinned=(heads[1],)))
+            bound, unit = self._latency(self.problem).value, "seconds"
+            value, loads = found.value, found.loads
+        else:
+            loads = planning.evaluate(self.problem, stages)
+            memory = planning.evaluate(self.held, stages, activations=asked.activations).memory
+            over = int(memory.argmax())
+            if asked.cap is not None and memory[over] > asked.cap:
+                raise PlanError(
+                    f"With these cuts part_{over + 1} holds {memory[over]:,.0f} bytes, more than the cap of "
+                    f"{asked.cap:,.0f}: cut elsewhere, or let ks.plan choose by leaving out cuts=."
+                )
+            aim = Aim(memory=asked.objective == "memory", activations=asked.activations)
+            unit = "bytes" if aim.memory else "seconds"
+            value = float((memory if aim.memory else loads.total).max())
+            bound = least_value(unfolded(self.held), len(stages), aim)
+        bound = min(bound, value)
+        gap = (value - bound) / value if value else 0.0
+        return Solution(asked.objective, value, bound, gap if gap > PROVED else 0.0, stages, loads, "by hand"), unit
 
     def _stages(self, found: Solution) -> tuple[Stage, ...]:
-        loads = found.loads
-        names = ["device", "server"] if self.question.objective == "latency" else None
+        asked, loads = self.question, found.loads
+        if asked.objective == "memory":  # its search knows nothing of seconds, nor of tensors made smaller on the wire
+            loads = planning.evaluate(self.problem, found.stages)
+        memory = planning.evaluate(self.held, found.stages, activations=asked.activations).memory
+        names = ["device", "server"] if asked.objective == "latency" else None
         rows = []
         for i, calls in enumerate(found.stages):
-            numbers = self.numbers.outside(calls)
-            graph = self.reading.graph
-            params = sum({graph.calls[n].layer: graph.calls[n].params for n in numbers}.values())
-            work = [self.numbers.table.rows[n].flops for n in numbers] if self._work is None else None
-            known = None if work is None or None in work else float(sum(each or 0 for each in work))
+            numbers = sorted(calls)
+            flops = float(self.effort.flops[numbers].sum())
+            compute = float(loads.compute[i])
+            if asked.objective == "memory":
+                compute = float(self.seconds[numbers].sum())
+            load = float(loads.total[i] - loads.compute[i]) + compute
             rows.append(
                 Stage(
                     names[i] if names else f"part_{i + 1}",
                     len(calls),
-                    params,
-                    known if self._work is None else float(self._work[sorted(calls)].sum()),
-                    float(loads.compute[i]),
+                    self.numbers.count_params(calls),
+                    _or_none(flops),
+                    _or_none(compute),
                     float(loads.received[i]),
                     float(loads.sent[i]),
-                    float(loads.total[i]),
-                    float(loads.memory[i]),
+                    _or_none(load),
+                    float(memory[i]),
                 )
             )
         return tuple(rows)
 
 
-def _whole(parts: Any, calls: int) -> int:
-    if not isinstance(parts, int) or isinstance(parts, bool) or parts < 1:
-        raise PlanError(f"parts= is a whole number, at least 1; found {parts!r}.")
-    if parts > calls:
-        raise PlanError(f"{parts} parts were asked for, but the model has {calls} calls: ask for at most that many.")
-    return parts
+def _or_none(value: float) -> float | None:
+    return None if math.isnan(value) else value

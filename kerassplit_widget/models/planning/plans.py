@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import html
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal
 
 from kerassplit_widget.structure.cuts import Cut
+from kerassplit_widget.structure.tables import html_table, text_table
 from kerassplit_widget.structure.text import bytes_text, count_text, listed, seconds_text
 
 __all__ = ["Plan", "Stage"]
@@ -26,13 +26,13 @@ class Stage:
     params : int
         Parameters of the layers it calls, each layer once; one that other parts call too counts in each.
     flops : float or None
-        None where the objective does not need them and they are unknown.
-    compute : float
-        Seconds of computing.
+        None where they are unknown; only where the plan needs them it insists on them.
+    compute : float or None
+        Seconds of computing; None where they are unknown.
     received, sent : float
         Bytes over the wire.
-    load : float
-        Seconds: computing, receiving, sending, and waiting for the link.
+    load : float or None
+        Seconds: computing, receiving, sending, and waiting for the link; None where those of computing are unknown.
     memory : float
         Bytes of weights, and of activations if they were asked for.
     """
@@ -41,10 +41,10 @@ class Stage:
     calls: int
     params: int
     flops: float | None
-    compute: float
+    compute: float | None
     received: float
     sent: float
-    load: float
+    load: float | None
     memory: float
 
 
@@ -63,12 +63,12 @@ class Plan:
         Of this plan: seconds of the largest stage, seconds of one run, or bytes of the largest stage; with
         ``parts=None`` the number of parts.
     bound : float
-        No plan has a smaller value.
+        No plan with as many parts has a smaller value.
     gap : float
         ``(value - bound) / value``; 0 when the plan is proved optimal.
     stages : tuple of Stage
     status : str
-        ``"optimal"``, or why the search ended before.
+        ``"optimal"``, why the search ended before, or ``"by hand"``.
     wiring : {"direct", "relay"}
         What the loads were counted for, and how `split` wires the parts of this plan.
     options : dict
@@ -113,42 +113,39 @@ class Plan:
         if self.objective == "latency" and not self.cuts:
             side = next(stage.part for stage in self.stages if stage.calls)
             place = f"; everything on the {side}"
-        return f"{len(self.stages)} parts, {what} ({proof}){place}."
+        return f"{len(self)} part{'' if len(self) == 1 else 's'}, {what} ({proof}){place}."
 
     def _amount(self, value: float) -> str:
         if self.unit == "seconds":
             return seconds_text(value)
         return bytes_text(round(value)) if self.unit == "bytes" else f"{value:g}"
 
-    def _shown(self) -> list[tuple[str, ...]]:
-        return [
+    def _table(self) -> dict[str, Any]:
+        rows = [
             (
                 stage.part,
                 str(stage.calls),
                 count_text(stage.params),
-                "unknown" if stage.flops is None else count_text(round(stage.flops)),
-                seconds_text(stage.compute),
+                _known(stage.flops, lambda flops: count_text(round(flops))),
+                _known(stage.compute, seconds_text),
                 bytes_text(round(stage.received)),
                 bytes_text(round(stage.sent)),
-                seconds_text(stage.load),
+                _known(stage.load, seconds_text),
                 bytes_text(round(stage.memory)),
             )
             for stage in self.stages
         ]
+        return {"headers": HEADERS, "rows": rows, "left": 0, "sentence": self.sentence()}
 
     def __repr__(self) -> str:
-        lines = [HEADERS, *self._shown()]
-        widths = [max(len(line[i]) for line in lines) for i in range(len(HEADERS))]
-        rows = ["  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)) for line in lines]
-        return "\n".join([self.sentence(), *rows])
+        return text_table(**self._table())
 
     def _repr_html_(self) -> str:
-        def line(cells: Sequence[str], tag: str) -> str:
-            return "<tr>" + "".join(f"<{tag}>{html.escape(cell)}</{tag}>" for cell in cells) + "</tr>"
-
-        body = "".join(line(cells, "td") for cells in self._shown())
-        head = line(HEADERS, "th")
-        return f"<p>{html.escape(self.sentence())}</p><table><thead>{head}</thead><tbody>{body}</tbody></table>"
+        return html_table(**self._table())
 
 
 HEADERS = ("part", "calls", "parameters", "FLOPs", "computing", "received", "sent", "load", "memory")
+
+
+def _known(value: float | None, write: Callable[[float], str]) -> str:
+    return "unknown" if value is None else write(value)

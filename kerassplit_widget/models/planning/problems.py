@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from kerassplit_widget.errors import PlanError, closest
 from kerassplit_widget.models.counting import count_reading
+from kerassplit_widget.models.counting.shapes import Shapes
+from kerassplit_widget.models.keras_internals import counting as details
 from kerassplit_widget.models.reading import Reading
 from kerassplit_widget.structure.costs import CostTable
 from kerassplit_widget.structure.graph import LayerGraph, Tensor
 from kerassplit_widget.structure.planning import Flow, Problem, Raw, Weight
-from kerassplit_widget.structure.text import listed
+from kerassplit_widget.structure.text import shape_text
 
 __all__ = ["ITEM_BYTES", "Numbers", "bytes_of_dtype"]
 
@@ -38,6 +40,14 @@ def bytes_of_dtype(what: str, dtype: str) -> float:
     return ITEM_BYTES[dtype]
 
 
+class Parameters(NamedTuple):
+    """A variable: how many parameters it has, their bytes (None is unknown), and the calls that need it."""
+
+    params: int
+    nbytes: int | None
+    calls: frozenset[int]
+
+
 @dataclass(frozen=True)
 class Numbers:
     """The sizes and the work of a model, by the numbers of the planner: computed calls only, from 0.
@@ -46,13 +56,10 @@ class Numbers:
     ----------
     reading : Reading
     batch_size : int
-    flops : mapping of str to float
-        FLOPs of calls whose work is not known, or known better.
     """
 
     reading: Reading
-    batch_size: int
-    flops: Mapping[str, float]
+    batch_size: int = 1
 
     @cached_property
     def graph(self) -> LayerGraph:
@@ -74,30 +81,6 @@ class Numbers:
         """What each call costs."""
         return count_reading(self.reading, self.batch_size)
 
-    def work(self) -> npt.NDArray[np.float64]:
-        """Return the FLOPs of each call.
-
-        Raises
-        ------
-        PlanError
-            If they are unknown of a call, or given of a call that does not exist, or negative.
-        """
-        for name, value in self.flops.items():
-            if name not in self.graph:
-                raise PlanError(f"flops= names {name!r}, which is no call. {closest(name, self.graph.names)}")
-            if not (isinstance(value, int | float) and math.isfinite(value) and value >= 0):
-                raise PlanError(f"flops= gives {value!r} for {name!r}: FLOPs are a finite number, at least 0.")
-        rows = [self.table.rows[n] for n in self.calls]
-        unknown = [row for row in rows if row.flops is None and row.name not in self.flops]
-        if unknown:
-            some = listed([f"{row.name} ({row.why})" for row in unknown[:3]])
-            more = f" and {len(unknown) - 3} more" if len(unknown) > 3 else ""
-            raise PlanError(
-                f"The plan needs the FLOPs of {some}{more}, which are unknown. "
-                f"Give them: flops={{{unknown[0].name!r}: ...}}."
-            )
-        return np.array([self.flops.get(row.name, row.flops) for row in rows], dtype=np.float64)
-
     def problem(
         self,
         cost: npt.ArrayLike,
@@ -111,21 +94,26 @@ class Numbers:
         pinned: Iterable[frozenset[int]],
         forbidden: Iterable[frozenset[int]],
         single_tensor: bool,
+        unread: bool,
     ) -> Problem:
-        """Write the problem. Heads and sets of calls are given by the numbers of the graph."""
+        """Write the problem. Heads and sets of calls are given by the numbers of the graph.
+
+        Tensors that nothing reads, such as the model's outputs, go nowhere; `unread` tells whether they are held.
+        """
         tensors: list[Flow] = []
         raw: list[Raw] = []
         for call in self.graph:
             for tensor in call.outputs:
                 readers = self._readers(self.graph.consumers[tensor.name])
                 masked = self._readers(self.graph.mask_consumers.get(tensor.name, ()))
-                mask = float(tensor.mask_nbytes(self.batch_size) or 0) if masked else 0.0
-                if not readers:
+                if call.is_input:
+                    if readers:
+                        raw.append(Raw(self._size(tensor, crossing), readers))
+                    continue
+                if not (readers or unread):
                     continue
                 size = self._size(tensor, crossing)
-                if call.is_input:
-                    raw.append(Raw(size, readers))
-                    continue
+                mask = self._mask_size(tensor) if masked else 0.0
                 maker = self.number[self.graph.number[call.name]]
                 if masked and not single_tensor:
                     tensors.append(Flow(maker, mask, masked))
@@ -158,41 +146,67 @@ class Numbers:
 
     def _size(self, tensor: Tensor, crossing: str | None) -> float:
         """Count the bytes that go over the wire for a tensor: floats in the precision asked for."""
-        size = tensor.nbytes(self.batch_size)
-        if size is None:
-            raise PlanError(
-                f"The size of the tensor {tensor.name} {tensor.shape} is unknown. "
-                "Fix the model's inputs: input_shapes=..."
-            )
+        size = self._sized(tensor, tensor.shape)
         own = ITEM_BYTES.get(tensor.dtype)
         if crossing is None or own is None or "float" not in tensor.dtype:
             return float(size)
         return size / own * bytes_of_dtype("The type of crossing tensors", crossing)
 
+    def _mask_size(self, tensor: Tensor) -> float:
+        return float(self._sized(replace(tensor, dtype="bool"), tensor.mask or ()))
+
+    def _sized(self, tensor: Tensor, shape: tuple[int | None, ...]) -> int:
+        """Count the bytes of a tensor, or of a mask in its first dimensions."""
+        size = replace(tensor, shape=shape).nbytes(self.batch_size)
+        if size is None and tensor.name in self._fixed:  # some layers forget a length that follows from the inputs
+            fixed = tuple(self._fixed[tensor.name].shape[: len(shape)])
+            size = replace(tensor, shape=fixed).nbytes()
+        if size is None:
+            raise PlanError(
+                f"The size of the tensor {tensor.name} ({shape_text(tensor.shape)} {tensor.dtype}) is known only when "
+                'the model runs, so that no plan can count it: keep its layer whole, expand="none" or '
+                'expand="nested", or fix the model\'s inputs, input_shapes=.'
+            )
+        return size
+
+    @cached_property
+    def _fixed(self) -> dict[str, Any]:
+        """From the name of a tensor to one of its kind with all dimensions known."""
+        shapes = Shapes(self.reading, self.batch_size)
+        for step in self.reading.steps:
+            shapes.step(step)
+        return shapes.known
+
+    @cached_property
+    def weights(self) -> tuple[Parameters, ...]:
+        """The variables of the model, each once, in the order in which calls first need them."""
+        found: dict[int, tuple[tuple[int, ...], str, list[int]]] = {}
+        for n, i in self.number.items():
+            for key, shape, dtype in details.weight_sizes(self.reading.steps[n].node.operation):
+                calls = found.setdefault(key, (shape, dtype, []))[2]
+                if i not in calls[-1:]:
+                    calls.append(i)
+        return tuple(
+            Parameters(math.prod(shape), Tensor("", "", 0, (math.prod(shape),), dtype).nbytes(), frozenset(calls))
+            for shape, dtype, calls in found.values()
+        )
+
+    def count_params(self, calls: Collection[int]) -> int:
+        """Count the parameters that some calls need, each once."""
+        return sum(each.params for each in self.weights if not each.calls.isdisjoint(calls))
+
     def _weights(self, precision: str | None) -> list[Weight]:
-        """Count the bytes of each layer's weights, and which calls need them."""
-        held: dict[str, set[int]] = {}
-        sizes: dict[str, float] = {}
-        for row in self.table:
-            n = self.graph.number[row.name]
-            if n not in self.number:
-                continue
-            owner = row.tied_to or row.name
-            held.setdefault(owner, set()).add(self.number[n])
-            if row.params and precision is not None:
-                sizes[row.name] = row.params * bytes_of_dtype("precision=", precision)
-            elif row.params:
-                if row.param_bytes is None:
-                    raise PlanError(f"The bytes of the parameters of {row.name} are unknown: give precision=.")
-                sizes[row.name] = float(row.param_bytes)
-        weights = [Weight(sizes[owner], tuple(sorted(calls))) for owner, calls in held.items() if sizes.get(owner)]
-        # A call may hold parameters of its own and share others with an earlier call.
-        weights += [
-            Weight(sizes[row.name], (self.number[self.graph.number[row.name]],))
-            for row in self.table
-            if row.tied_to is not None and sizes.get(row.name) and row.name not in held
-        ]
-        return weights
+        """Add up the bytes of the weights that the same calls need."""
+        item = None if precision is None else bytes_of_dtype("precision=", precision)
+        sizes: dict[frozenset[int], float] = {}
+        for params, nbytes, calls in self.weights:
+            if item is None and nbytes is None:
+                raise PlanError(
+                    f"The bytes of the parameters of {self.graph.names[self.calls[min(calls)]]} are unknown: "
+                    "give precision=."
+                )
+            sizes[calls] = sizes.get(calls, 0.0) + (params * item if item is not None else float(nbytes or 0))
+        return [Weight(size, tuple(sorted(calls))) for calls, size in sizes.items() if size]
 
     def named(self, what: str, names: Any) -> frozenset[int]:
         """Turn the names of calls, layers or groups into numbers of the graph.
