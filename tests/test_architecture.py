@@ -54,7 +54,7 @@ ALLOWED = {  # what a wing may import from outside the package, the standard lib
     "errors": set(),
     "structure": {"highspy", "networkx", "numpy"},
     "models": {"keras", "numpy"},
-    "display": {"anywidget", "keras", "matplotlib", "numpy", "traitlets"},
+    "display": {"PIL", "anywidget", "keras", "matplotlib", "numpy", "traitlets"},
 }
 FILES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
 

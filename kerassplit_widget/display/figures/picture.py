@@ -7,8 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, get_args
 
+import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from PIL import Image
 
 from kerassplit_widget.display import wire
 from kerassplit_widget.display.figures.drawing import NAME, Frame, draw
@@ -152,9 +154,12 @@ def png(graph: LayerGraph, cuts: Sequence[Cut] = (), *, batch_size: int = 1, max
     height = figure.get_figheight() * unit
     dense = min(1.5, max(1.0, 2400 / height))
     for finer in (1.0, 0.75, 0.5, 0.35, 0.25, 0.15):
-        buffer = io.BytesIO()
         figure.set_dpi(unit * dense * finer)
-        FigureCanvasAgg(figure).print_figure(buffer, format="png", dpi=figure.dpi)
+        canvas: Any = FigureCanvasAgg(figure)
+        canvas.draw()
+        buffer = io.BytesIO()
+        # A palette takes a third of the bytes: the picture has few colours, and a notebook may hold many pictures.
+        Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3]).quantize(64).save(buffer, "png", optimize=True)
         if buffer.tell() <= max_bytes:
             return buffer.getvalue()
     raise SplitError(f"The picture of {graph.name!r} takes more than {bytes_text(max_bytes)}: allow more bytes for it.")
