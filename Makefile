@@ -55,4 +55,4 @@ lint:
 
 clean:
 	rm -rf .venv .venv-lowest build dist js/node_modules benchmarks/peers/node_modules .pytest_cache .hypothesis .mypy_cache .ruff_cache
-	find kerassplit_widget tests tools benchmarks -type d -name __pycache__ -prune -exec rm -rf {} +
+	find kerassplit_widget tests tools benchmarks docs -type d -name __pycache__ -prune -exec rm -rf {} +
