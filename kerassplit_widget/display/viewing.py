@@ -60,7 +60,8 @@ class Viewer:
         self._folds = {each.name: each for each in _folds(self.root)}
         self._cut_through: set[str] = set()
         self._scene: tuple[object, Scene] | None = None
-        self.show("all" if len(graph) <= SMALL else "blocks")
+        self._asked: Depth = "blocks"
+        self.show("blocks" if len(graph) > SMALL else "all" if graph.groups else "layers")
 
     def show(self, depth: Depth) -> None:
         """Open and close folds so that a depth is seen.
@@ -74,6 +75,7 @@ class Viewer:
             self.opened = opened_at(self.graph, self.root, depth)
         except ValueError as error:
             raise SplitError(str(error)) from None
+        self._asked = depth
 
     def open(self, name: str) -> None:
         """Open a fold. Opening a repeat of which one copy holds one call changes nothing else.
@@ -140,7 +142,7 @@ class Viewer:
     def scene(self) -> Scene:
         """What is seen now. The same object as long as nothing changes."""
         opened = self.opened | self._cut_through
-        key = (frozenset(opened), self.direction)
+        key = (frozenset(opened), self.direction, self._depth())
         if self._scene is None or self._scene[0] != key:
             seen = view(self.graph, self.root, opened)
             size = (_width(self.graph, seen), _BOX_HEIGHT)
@@ -151,7 +153,8 @@ class Viewer:
         return self._scene[1]
 
     def _depth(self) -> str:
-        depths: tuple[Depth, ...] = ("blocks", "layers", "all")
+        """Name the depth that is seen. Where two show the same, it is the one that was asked for."""
+        depths: tuple[Depth, ...] = (self._asked, "blocks", "layers", "all")
         return next((each for each in depths if self.opened == opened_at(self.graph, self.root, each)), "custom")
 
     def _known(self, name: str) -> Fold:

@@ -295,7 +295,9 @@ def test_large_models_open_folded_and_blocks_open_and_close(folded):
     assert len(titles(w)) == 64 and w.opened == [repeat] and w._view["depth"] == "custom"
     assert folded.ask("view", close=repeat)["ok"] and len(titles(w)) == 5
     folded.ask("view", depth="all")
-    assert len(titles(w)) == len(w.graph) == 244
+    assert len(titles(w)) == len(w.graph) == 244 and w._view["depth"] == "all"
+    folded.ask("view", depth="layers")
+    assert len(titles(w)) == 244 and w._view["depth"] == "layers"  # the same without nested models
     folded.ask("view", depth="blocks")
     folded.ask("view", reveal="block7_bn")
     assert "block7_bn" in titles(w)
