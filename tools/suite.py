@@ -44,6 +44,7 @@ def lowest(python: Path) -> int:
     # What these need is not installed there: KerasHub and other backends follow the newest Keras.
     left_out = ("test_keras_hub.py", "test_backends.py")
     ignored = [f"--ignore=tests/models/{name}" for name in left_out]
+    ignored += ["--ignore=tests/notebooks", "--ignore=tests/docs"]  # they need Jupyter, and show the newest
     return _report([_pytest(python, "python tests, lowest versions", [*_unit(), *ignored])])
 
 

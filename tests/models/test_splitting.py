@@ -270,3 +270,12 @@ def test_towers_that_share_only_an_input_are_taken_apart(wiring):
     split = ks.split(model, ["a_2"], wiring=wiring)
     assert split.verify(save=True).exact
     assert [layer.name for layer in split[1].layers if layer.name[0] == "b"] == ["b", "b_2"]
+
+
+def test_inputs_and_outputs_of_parts_are_named_by_their_tensors_every_time():
+    for _ in range(2):
+        split = ks.split(zoo.recurrent(), ["encoder"])
+        assert [tensor.name for tensor in split[0].outputs] == [
+            name.replace(":", "_") for name in split.manifest.wires[0].returns
+        ]
+        assert [tensor.name for tensor in split[1].inputs] == [tensor.name for tensor in split[0].outputs]

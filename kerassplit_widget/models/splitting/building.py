@@ -150,6 +150,7 @@ class Builder:
                 made[tensor] = self._mask(tensor, made)
             elif made[tensor] is starts.get(tensor):
                 made[tensor] = internals.passed_on(starts[tensor])
+            made[tensor].name = safe(tensor)
         inputs = _alone(wire.takes) if inputs is None else inputs
         outputs = _alone(wire.returns) if outputs is None else outputs
         return internals.model_of(
