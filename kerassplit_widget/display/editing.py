@@ -68,11 +68,12 @@ class Editor:
         following : bool
             They follow a slider: of many such steps in a row, undo takes back all at once.
         """
+        before = len(self._undo)
         if following and self._following:
             self.cuts = list(cuts)
-        else:
-            self._change(list(cuts))
-        self._following = following
+            return
+        self._change(list(cuts))
+        self._following = following and len(self._undo) > before
 
     def clear(self) -> str:
         """Take all cuts away; returns one sentence."""
@@ -112,7 +113,7 @@ class Editor:
         cut = cut_at(self.graph, find_call(self.graph, call))
         others = [each for i, each in enumerate(self.cuts) if i != index]
         self._change(nest([*others, cut]))
-        return cut.describe()
+        return cut.describe(most=2)
 
     def toggle(self, call: str) -> str:
         """Cut after a call, or take the cut after it away.
@@ -143,7 +144,7 @@ class Editor:
         if twin is not None:
             return f"The cut after {listed(twin.points)} already divides the model there."
         self._change(nest([*self.cuts, cut]))
-        return cut.describe()
+        return cut.describe(most=2)
 
     def remove(self, index: int) -> str:
         """Take the cut of this number away, counting from 0; returns one sentence."""

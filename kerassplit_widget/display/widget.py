@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import os
 from collections.abc import Iterable, Sequence
 from os import PathLike
@@ -42,6 +43,19 @@ def _bundle(name: str) -> str | Path:
     """
     path = _STATIC / name
     return path if os.environ.get("ANYWIDGET_HMR") == "1" else path.read_text(encoding="utf-8")
+
+
+def _places(graph: LayerGraph) -> str:
+    count = len(cut_candidates(graph))
+    return f"{count} place{'' if count == 1 else 's'} where a single tensor crosses"
+
+
+def _as_text(value: dict[str, Any], _: object) -> str | dict[str, Any]:
+    """Send a payload as JSON text: a notebook that keeps it would write a line for each number."""
+    if "geometry" not in value:
+        return json.dumps(value, separators=(",", ":"))
+    rest = {key: each for key, each in value.items() if key != "geometry"}
+    return {"json": json.dumps(rest, separators=(",", ":")), "geometry": value["geometry"]}
 
 
 class SplitWidget(anywidget.AnyWidget):
@@ -108,10 +122,10 @@ class SplitWidget(anywidget.AnyWidget):
     variable_names = traitlets.Unicode("").tag(sync=True)
     height = traitlets.Int(520, min=200, max=4000).tag(sync=True)
     opened = traitlets.List(traitlets.Unicode()).tag(sync=True)
-    _model = traitlets.Dict().tag(sync=True)
-    _view = traitlets.Dict().tag(sync=True)
-    _costs = traitlets.Dict().tag(sync=True)
-    _placed = traitlets.Dict().tag(sync=True)
+    _model = traitlets.Dict().tag(sync=True, to_json=_as_text)
+    _view = traitlets.Dict().tag(sync=True, to_json=_as_text)
+    _costs = traitlets.Dict().tag(sync=True, to_json=_as_text)
+    _placed = traitlets.Dict().tag(sync=True, to_json=_as_text)
     _result = traitlets.Dict().tag(sync=True)
     _busy = traitlets.Dict().tag(sync=True)
     _static = traitlets.Bool(False).tag(sync=True)
@@ -140,9 +154,7 @@ class SplitWidget(anywidget.AnyWidget):
         super().__init__(height=height, _model=self.session.model_payload())
         self.show_view()
         self._show_placed()
-        self.status = (
-            f"{len(cut_candidates(self.graph))} places where a single tensor crosses. Choose a call to cut after it."
-        )
+        self.status = f"{_places(self.graph)}. Choose a call to cut after it."
         if cuts:
             self.cuts = self.session.names(cuts)
         self.on_msg(lambda _, message, buffers: self._actions.take(message))
@@ -166,10 +178,7 @@ class SplitWidget(anywidget.AnyWidget):
     def summary(self) -> str:
         """Say in a few lines what is shown."""
         graph = self.graph
-        lines = [
-            f"{graph.name}: {len(graph)} calls, {count_text(graph.params)} parameters, "
-            f"{len(cut_candidates(graph))} places where a single tensor crosses"
-        ]
+        lines = [f"{graph.name}: {len(graph)} calls, {count_text(graph.params)} parameters, {_places(graph)}"]
         lines += [
             f"cut {i}: {cut.describe(self.session.batch_size)}" for i, cut in enumerate(self.session.editor.cuts, 1)
         ]

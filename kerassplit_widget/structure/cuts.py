@@ -104,12 +104,14 @@ class Cut:
         known = [size for size in sizes if size is not None]
         return sum(known) if len(known) == len(sizes) else None
 
-    def describe(self, batch_size: int = 1) -> str:
-        """Say in one sentence what crosses here."""
+    def describe(self, batch_size: int = 1, most: int | None = None) -> str:
+        """Say in one sentence what crosses here, naming at most so many tensors."""
         tensors = [self.graph.tensors[name] for name in self.tensors]
         many = f"{len(tensors)} tensors cross" if len(tensors) != 1 else "1 tensor crosses"
         size = bytes_text(self.nbytes(batch_size))
-        text = f"{many} after {listed(self.points)}, {size}: " + listed(map(tensor_text, tensors))
+        named = [tensor_text(tensor) for tensor in tensors[:most]]
+        rest = len(tensors) - len(named)
+        text = f"{many} after {listed(self.points)}, {size}: " + listed([*named, f"{rest} more"] if rest else named)
         if not tensors:
             text = f"Nothing crosses after {listed(self.points)}: what follows is computed from model inputs alone"
         if self.masks:

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from kerassplit_widget.display.editing import Editor
 from kerassplit_widget.errors import CutError, PointError, SplitError
+from kerassplit_widget.structure.cuts import cut_at
 
 from ..structure.graphs import graph_of, random_graphs
 
@@ -89,3 +90,13 @@ def test_any_clicks_leave_nested_cuts_and_can_all_be_undone(graph, data):
     while editor.can_undo:
         editor.undo()
     assert editor.points == []
+
+
+def test_steps_of_a_slider_that_change_something_later_are_taken_back_together():
+    editor = Editor(CHAIN)
+    editor.place_cuts([], following=True)
+    for point in "abc":
+        editor.place_cuts([cut_at(CHAIN, point)], following=True)
+    assert editor.points == [["c"]] and editor.can_undo
+    editor.undo()
+    assert editor.points == [] and not editor.can_undo

@@ -15,6 +15,16 @@ export function fail(what: string): never {
   );
 }
 
+/** What is large arrives as text: a notebook that keeps it would write a line for each number. */
+export function unpacked(raw: unknown): unknown {
+  try {
+    if (typeof raw === "string") return JSON.parse(raw);
+    return isDict(raw) && typeof raw.json === "string" ? { ...JSON.parse(raw.json), ...raw } : raw;
+  } catch {
+    return fail("its text cannot be read");
+  }
+}
+
 export function dict(value: unknown, where: string): Dict {
   return isDict(value) ? value : fail(`“${where}” is missing`);
 }

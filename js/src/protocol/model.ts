@@ -11,6 +11,7 @@ import {
   isSize,
   isText,
   listBelow,
+  unpacked,
 } from "./checks";
 
 export const VERSION = 2;
@@ -66,7 +67,8 @@ export function decodeEdges(raw: unknown, nodes: number, tensors: number): EdgeD
  *
  * @throws PayloadError with one sentence when the payload as a whole cannot be trusted
  */
-export function decodeModel(raw: unknown): ModelData {
+export function decodeModel(packed: unknown): ModelData {
+  const raw = unpacked(packed);
   if (!isDict(raw) || raw.version === undefined) fail("no model has arrived");
   if (raw.version !== VERSION) {
     fail(`it is written in version ${String(raw.version)}, but this page reads version ${VERSION}`);

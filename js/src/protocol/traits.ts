@@ -1,6 +1,6 @@
 /** The smaller traits and replies: cuts, parts, results, costs, plans, and what the kernel is at. */
 
-import { type Dict, isDict, numbers, rows, sizeOf, texts } from "./checks";
+import { type Dict, isDict, numbers, rows, sizeOf, texts, unpacked } from "./checks";
 
 export interface Cut {
   points: string[];
@@ -98,7 +98,8 @@ function decodePart(part: Dict): Part {
   };
 }
 
-export function decodePlaced(raw: unknown): Placed {
+export function decodePlaced(packed: unknown): Placed {
+  const raw = unpacked(packed);
   const placed = isDict(raw) ? raw : {};
   return {
     cuts: Array.isArray(placed.cuts) ? placed.cuts.map(decodeCut) : [],
@@ -128,7 +129,8 @@ export function decodeResult(raw: unknown): Result | null {
 }
 
 /** null until costs have been asked for, and when they are of another model. */
-export function decodeCosts(raw: unknown, calls: number): Costs | null {
+export function decodeCosts(packed: unknown, calls: number): Costs | null {
+  const raw = unpacked(packed);
   if (!isDict(raw)) return null;
   const sizes = (value: unknown) =>
     Array.isArray(value) && value.length === calls ? value.map(sizeOf) : null;

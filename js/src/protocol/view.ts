@@ -12,6 +12,7 @@ import {
   isText,
   listBelow,
   rows,
+  unpacked,
 } from "./checks";
 import { decodeEdges, type EdgeData, type ModelData } from "./model";
 
@@ -87,7 +88,8 @@ function rect(owner: Record<string, unknown>, key: string): Rect {
  *
  * @throws PayloadError with one sentence when the view as a whole cannot be trusted
  */
-export function decodeView(raw: unknown, model: ModelData): ViewData {
+export function decodeView(packed: unknown, model: ModelData): ViewData {
+  const raw = unpacked(packed);
   if (!isDict(raw) || raw.boxes === undefined) fail("no drawing has arrived");
   const n = model.calls.name.length;
   const boxes = dict(raw.boxes, "boxes");
