@@ -18,7 +18,7 @@ SMALL = 200
 """A graph of so many calls is shown whole at first: it can be scrolled through, and every call is in the list."""
 
 _BOX_HEIGHT = 38.0
-_CHARACTER, _SMALL_CHARACTER, _MARKS = 6.7, 5.6, 44.0
+_CHARACTER, _SMALL_CHARACTER, _MARKS = 6.7, 6.2, 44.0
 """Pixels that a character of a title and of the line below take in the front end's fonts, and a fold's "×6" and "+"."""
 
 

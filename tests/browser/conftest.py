@@ -69,9 +69,17 @@ def pytest_runtest_makereport(item, call):
     return report
 
 
-def pytest_collection_modifyitems(items) -> None:
-    """Everything in this folder is a browser test, whether or not somebody remembered to say so."""
+def pytest_collection_modifyitems(config, items) -> None:
+    """Everything in this folder is a browser test; those of a file that says so run in JupyterLab alone."""
     here = Path(__file__).parent
+    left_out = []
     for item in items:
-        if here in item.path.parents:
-            item.add_marker(pytest.mark.browser)
+        if here not in item.path.parents:
+            continue
+        item.add_marker(pytest.mark.browser)
+        app = getattr(item, "callspec", None) and item.callspec.params.get("server")
+        if getattr(item.module, "ONLY_LAB", False) and app not in (None, "lab"):
+            left_out.append(item)
+    if left_out:  # the other application draws the same widget; the main job is tried in both
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]

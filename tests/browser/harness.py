@@ -17,7 +17,7 @@ import sys
 import time
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,18 @@ from playwright.sync_api import Browser, Locator, Page, Playwright, expect
 
 from tools import chromium
 
-__all__ = ["APPS", "LIMIT", "UI_LIMIT", "NotebookPage", "Server", "jupyter_server", "launch", "notebook_file"]
+__all__ = [
+    "APPS",
+    "LIMIT",
+    "UI_LIMIT",
+    "NotebookPage",
+    "Server",
+    "free_port",
+    "jupyter_server",
+    "launch",
+    "notebook_file",
+    "serving",
+]
 
 APPS = ("lab", "notebook")
 
@@ -127,7 +138,7 @@ def launch(playwright: Playwright) -> Browser:
 
 def notebook_file(path: Path, *sources: str) -> Path:
     """Write a notebook with these code cells."""
-    cells = [
+    cells: list[dict[str, Any]] = [
         {
             "cell_type": "code",
             "id": f"cell-{number}",
@@ -173,13 +184,38 @@ class Server:
         headers = {"Authorization": f"token {self.token}"}
         request = urllib.request.Request(self.url + path, method=method, headers=headers)
         with urllib.request.urlopen(request, timeout=30) as answer:
-            return answer.read()
+            body: bytes = answer.read()
+        return body
+
+
+def world(root: Path) -> dict[str, str]:
+    """Return the environment of a server that knows no other folder than this one and no other machine."""
+    return os.environ | {
+        "JUPYTER_CONFIG_DIR": str(root / "config"),
+        "JUPYTER_DATA_DIR": str(root / "data"),
+        "JUPYTER_RUNTIME_DIR": str(root / "runtime"),
+        "JUPYTERLAB_SETTINGS_DIR": str(root / "settings"),
+        "JUPYTERLAB_WORKSPACES_DIR": str(root / "workspaces"),
+        "JUPYTER_PREFER_ENV_PATH": "1",
+        "IPYTHONDIR": str(root / "ipython"),
+        "TF_CPP_MIN_LOG_LEVEL": "2",
+        "CUDA_VISIBLE_DEVICES": "-1",
+        # Kernels ask no other machine either: weights are neither fetched nor found in a cache,
+        # so that every run is the run of a machine without network. Port 9 refuses at once.
+        "KERAS_HOME": str(root / "keras"),
+        "HTTP_PROXY": "http://127.0.0.1:9",
+        "HTTPS_PROXY": "http://127.0.0.1:9",
+        "NO_PROXY": "127.0.0.1,localhost",
+        "http_proxy": "http://127.0.0.1:9",
+        "https_proxy": "http://127.0.0.1:9",
+        "no_proxy": "127.0.0.1,localhost",
+    }
 
 
 @contextlib.contextmanager
 def jupyter_server(app: str, root: Path) -> Iterator[Server]:
     """Run ``jupyter lab`` or ``jupyter notebook`` in a world of its own below ``root``."""
-    port, token = _free_port(), secrets.token_hex(16)
+    port, token = free_port(), secrets.token_hex(16)
     work, config, settings = root / "work", root / "config", root / "settings"
     for folder in (work, config):
         folder.mkdir(parents=True)
@@ -200,42 +236,30 @@ def jupyter_server(app: str, root: Path) -> Iterator[Server]:
             }
         )
     )
-    environ = os.environ | {
-        "JUPYTER_CONFIG_DIR": str(config),
-        "JUPYTER_DATA_DIR": str(root / "data"),
-        "JUPYTER_RUNTIME_DIR": str(root / "runtime"),
-        "JUPYTERLAB_SETTINGS_DIR": str(settings),
-        "JUPYTERLAB_WORKSPACES_DIR": str(root / "workspaces"),
-        "JUPYTER_PREFER_ENV_PATH": "1",
-        "IPYTHONDIR": str(root / "ipython"),
-        "TF_CPP_MIN_LOG_LEVEL": "2",
-        "CUDA_VISIBLE_DEVICES": "-1",
-        # Kernels ask no other machine either: weights are neither fetched nor found in a cache,
-        # so that every run is the run of a machine without network. Port 9 refuses at once.
-        "KERAS_HOME": str(root / "keras"),
-        "HTTP_PROXY": "http://127.0.0.1:9",
-        "HTTPS_PROXY": "http://127.0.0.1:9",
-        "NO_PROXY": "127.0.0.1,localhost",
-        "http_proxy": "http://127.0.0.1:9",
-        "https_proxy": "http://127.0.0.1:9",
-        "no_proxy": "127.0.0.1,localhost",
-    }
     module = "jupyterlab" if app == "lab" else "notebook"
-    command = [sys.executable, "-m", module, "--no-browser", "--ip=127.0.0.1", f"--port={port}"]
+    command = ["-m", module, "--no-browser", "--ip=127.0.0.1", f"--port={port}", f"--ServerApp.root_dir={work}"]
+    server = Server(app, f"http://127.0.0.1:{port}", token, work)
+    with serving(command, root, lambda: server._call("GET", "/api/status")):
+        yield server
+
+
+@contextlib.contextmanager
+def serving(command: list[str], root: Path, ask: Callable[[], object]) -> Iterator[None]:
+    """Run a server (arguments of Python) that answers when ``ask`` raises no OSError."""
     log = root / "server.log"
     with log.open("wb") as sink:
         process = subprocess.Popen(
-            [*command, f"--ServerApp.root_dir={work}"],
+            [sys.executable, *command],
             stdin=subprocess.DEVNULL,
             stdout=sink,
             stderr=sink,
-            env=environ,
+            env=world(root),
+            cwd=root,
             start_new_session=True,
         )
-        server = Server(app, f"http://127.0.0.1:{port}", token, work)
         try:
-            _wait_for(server, process, log)
-            yield server
+            _wait_for(ask, process, log)
+            yield
         finally:
             _end(process)
 
@@ -318,19 +342,21 @@ def _settings(folder: Path, plugin: str, content: dict[str, object]) -> None:
     file.write_text(json.dumps(content))
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port of loopback that nobody listens to."""
     with contextlib.closing(socket.socket()) as probe:
         probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+        port: int = probe.getsockname()[1]
+    return port
 
 
-def _wait_for(server: Server, process: subprocess.Popen[bytes], log: Path) -> None:
+def _wait_for(ask: Callable[[], object], process: subprocess.Popen[bytes], log: Path) -> None:
     end = time.monotonic() + LIMIT
     while True:
         if process.poll() is not None or time.monotonic() > end:
             raise AssertionError(log.read_text())
         try:
-            server._call("GET", "/api/status")
+            ask()
             return
         except OSError:
             # Waiting for the process to end is the wait that can tell us something.

@@ -92,7 +92,9 @@ def test_every_topological_prefix_is_a_cut_and_exact(make):
 @pytest.mark.parametrize("weights", ["share", "copy"])
 def test_all_cuts_at_once(make, wiring, weights):
     model = make()
-    split = ks.split(model, legal_points(model), wiring=wiring, weights=weights)
+    graph = ks.read(model)  # a cut after an output leaves, of several towers, the others: together they leave nothing
+    points = [name for name in legal_points(model) if graph.successors[graph.number[name]]]
+    split = ks.split(model, points, wiring=wiring, weights=weights)
     proof = split.verify(save=True)
     assert proof.ok, proof
     assert proof.exact
