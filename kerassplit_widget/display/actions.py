@@ -108,7 +108,7 @@ class Actions:
             "close": session.viewer.close,
             "depth": session.viewer.show,
             "reveal": session.viewer.reveal,
-            "direction": session.turn,
+            "direction": session.viewer.turn,
         }
         for name, step in steps.items():
             if name in message:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import keras
@@ -14,7 +14,6 @@ from kerassplit_widget.errors import CutError, SplitError
 from kerassplit_widget.models.reading import Shapes, read_steps
 from kerassplit_widget.structure.cuts import cut_at, explain, nearest_candidates
 from kerassplit_widget.structure.graph import LayerGraph
-from kerassplit_widget.structure.layout import Direction
 
 __all__ = ["Session"]
 
@@ -90,12 +89,6 @@ class Session:
         self._take(reading, name)
         return True
 
-    def expand(self, names: Sequence[str]) -> None:
-        """Open composite layers again, as when a widget's state is restored."""
-        for name in names:
-            if name not in self.expanded:
-                self.open(name)
-
     def _take(self, reading: Any, group: str) -> None:
         """Go on with another graph of the same model: cuts, folds and direction stay as far as they can."""
         opened, direction = self.viewer.opened, self.viewer.direction
@@ -112,10 +105,6 @@ class Session:
     def follow(self) -> None:
         """Keep open what the cuts go through."""
         self.viewer.follow(cut.head for cut in self.editor.cuts)
-
-    def turn(self, direction: Direction | str) -> None:
-        """Let the picture run down or to the right."""
-        self.viewer.turn(direction)
 
     def preview(self, call: str) -> dict[str, Any]:
         """Say what a cut after a call would cost, and where the nearest candidates are."""

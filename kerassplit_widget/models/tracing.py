@@ -135,13 +135,7 @@ def _opening_inside(twin: Any) -> Iterator[None]:
     That is so for layers that return None beside a tensor, or take what ``compute_output_spec`` does not know, such as
     attention with a cache that is not used. The layers are twins; they get their classes back afterwards.
     """
-    layers: dict[int, Any] = {}
-    stack = internals.inner_layers(twin)
-    while stack:
-        layer = stack.pop()
-        if id(layer) not in layers:
-            layers[id(layer)] = layer
-            stack.extend(internals.inner_layers(layer))
+    layers: dict[int, Any] = {id(layer): layer for layer in internals.layers_within(twin)}
     classes = {key: type(layer) for key, layer in layers.items()}
     for key, layer in layers.items():
         opening = types.new_class(classes[key].__name__, (classes[key],), exec_body=_opening(classes[key]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -199,14 +199,10 @@ def _vocabularies(reading: Reading) -> dict[str, int]:
     return limits
 
 
-def _within(operation: internals.Operation) -> Iterator[internals.Operation]:
-    """Yield an operation and the layers inside it."""
-    stack = [operation]
-    while stack:
-        each = stack.pop()
-        yield each
-        if isinstance(each, keras.layers.Layer):
-            stack.extend(internals.inner_layers(each))
+def _within(operation: internals.Operation) -> list[internals.Operation]:
+    """List an operation and the layers inside it."""
+    inside = internals.layers_within(operation) if isinstance(operation, keras.layers.Layer) else []
+    return [operation, *inside]
 
 
 def _run(model: keras.Model, batch: Any) -> Any:

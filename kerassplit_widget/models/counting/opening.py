@@ -76,13 +76,7 @@ def run_symbolically(run: Callable[[], Any]) -> list[Any]:
 @contextlib.contextmanager
 def _open(twin: Any, whole: Callable[[type], bool]) -> Iterator[None]:
     """Let the layers inside a twin be run through. They are twins too, and get their classes back afterwards."""
-    layers: dict[int, Any] = {}
-    stack = internals.inner_layers(twin)
-    while stack:
-        layer = stack.pop()
-        if id(layer) not in layers:
-            layers[id(layer)] = layer
-            stack.extend(internals.inner_layers(layer))
+    layers: dict[int, Any] = {id(layer): layer for layer in internals.layers_within(twin)}
     classes = {key: type(layer) for key, layer in layers.items()}
     opened: dict[type, type] = {}
     for key, layer in layers.items():

@@ -33,6 +33,7 @@ __all__ = [
     "input_like",
     "input_structure",
     "is_plain_sequential",
+    "layers_within",
     "maker_of",
     "model_of",
     "node_of",
@@ -128,6 +129,18 @@ def place_of(tensor: keras.KerasTensor) -> tuple[str, int, int]:
 def inner_layers(layer: keras.layers.Layer) -> list[keras.layers.Layer]:
     """List the layers that a layer holds."""
     return list(layer._layers)
+
+
+def layers_within(layer: keras.layers.Layer) -> list[keras.layers.Layer]:
+    """List the layers inside a layer, at any depth, each once."""
+    found: dict[int, keras.layers.Layer] = {}
+    stack = inner_layers(layer)
+    while stack:
+        each = stack.pop()
+        if id(each) not in found:
+            found[id(each)] = each
+            stack.extend(inner_layers(each))
+    return list(found.values())
 
 
 def takes_training(layer: keras.layers.Layer) -> bool:
