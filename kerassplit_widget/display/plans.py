@@ -46,16 +46,18 @@ class PlanDesk:
         """
         question = _question(message, batch_size)
         known = self._planner
-        same = known is not None and known.reading is reading
-        if known is None or not same or replace(known.question, bandwidth=question.bandwidth) != question:
+        if (
+            known is None
+            or known.reading is not reading
+            or replace(known.question, bandwidth=question.bandwidth) != question
+        ):
             known = Planner(reading, question)
-            if not same:
-                self._front = []
+            self._front = []
         self._planner = known.at(question.bandwidth)
         return self._planner.plan({}, cancelled=stopping)
 
     def front(self) -> list[tuple[float, float, Cut]]:
-        """List cuts in two: crossing bytes, imbalance, and the cut. Worked out once for each model."""
+        """List cuts in two: crossing bytes, imbalance, and the cut. Worked out once for each question."""
         if not self._front and self._planner is not None and self._planner.question.objective != "memory":
             found = self._planner.front()
             step = max(1, -(-len(found) // FRONT))

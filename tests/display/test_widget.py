@@ -365,6 +365,18 @@ def test_a_plan_is_drawn_as_cuts(folded):
     assert [list(cut.points) for cut in by_name.cuts] == w.cuts
 
 
+def test_the_front_follows_what_is_asked(folded):
+    ask = {"objective": "balance", "parts": 2, "bandwidth": 1e9, "device_speed": 1e9}
+    several = folded.ask("plan", **ask)["plan"]["front"]
+    single = folded.ask("plan", single_tensor=True, **ask)["plan"]["front"]
+
+    def tensors(row):
+        return ks.cut_at(folded.widget.model, *row["points"]).tensors
+
+    assert any(len(tensors(row)) > 1 for row in several)
+    assert single and all(len(tensors(row)) == 1 for row in single)
+
+
 def test_a_slider_moves_the_cut_and_undo_takes_all_its_steps_back(folded):
     w = folded.widget
     folded.ask("toggle", call="stem")
