@@ -163,17 +163,15 @@ class Twins:
 
     def _fill_layer(self, twin: Any, layer: Any) -> None:
         if self._copies is None and not internals.inner_layers(layer):
-            internals.fill_layer(twin, layer, None)
+            internals.fill_layer(twin, layer)
             return
         # What is inside has twins of its own: Keras saves, but cannot load, a layer that is both inside and beside.
         inside = Twins(self._copies)
         inside._around = {**self._around, id(layer): twin}
         inside._made = dict(inside._around)
         function = internals.function_of(layer)
-        inner = None if function is None else inside.rebuild(function)
-        internals.fill_layer(twin, layer, inside._counterpart)
-        if inner is not None:
-            internals.adopt_graph(twin, inner)
+        graph = None if function is None else inside.rebuild(function)
+        internals.fill_layer(twin, layer, inside._counterpart, graph)
 
     def _counterpart(self, value: Any) -> Any:
         """Return what stands in a twin for a value that stands in the original: itself, mostly."""

@@ -1,5 +1,6 @@
 """Splits that are joined, changed, saved and loaded, and folders that are not what they should be."""
 
+import collections
 import json
 import shutil
 import subprocess
@@ -242,6 +243,47 @@ def test_a_part_can_be_exported(tmp_path):
     x = np.ones((1, 8, 8, 3), "float32")
     served = tf.saved_model.load(tmp_path / "tail")
     np.testing.assert_allclose(served.serve(split[0](x)), model(x), rtol=1e-5, atol=1e-6)
+
+
+def hanging(*models):
+    """Count the variables that TensorFlow finds in models when it saves them, by name and shape."""
+    seen, stack = {}, list(models)
+    while stack:
+        each = stack.pop()
+        if id(each) not in seen:
+            seen[id(each)] = each
+            stack.extend(() if isinstance(each, keras.Variable) else each._trackable_children().values())
+    found = (each for each in seen.values() if isinstance(each, keras.Variable))
+    return collections.Counter((each.name, tuple(each.shape)) for each in found)
+
+
+@pytest.mark.parametrize("make", zoo.ALL, ids=lambda make: make.__name__)
+@pytest.mark.parametrize("weights", ["share", "copy"])
+def test_tensorflow_finds_in_the_parts_what_it_finds_in_the_model(make, weights):
+    model = make()
+    before = hanging(model)
+    calls = [call.name for call in ks.read(model) if not call.is_input]
+    parts = ks.split(model, [calls[len(calls) // 2 - 1]], weights=weights)
+    assert hanging(*parts) == before == hanging(model)
+
+
+def test_a_checkpoint_of_a_part_restores_it_and_it_saves_as_a_saved_model(tmp_path):
+    import tensorflow as tf
+
+    model = zoo.residual()
+    head, tail = ks.split(model, ["add"])
+    x = np.ones((1, 8, 8, 3), "float32")
+    expected = np.array(model(x))
+    checkpoint = tf.train.Checkpoint(head=head, tail=tail)
+    path = checkpoint.save(str(tmp_path / "checkpoint"))
+    for variable in (*head.variables, *tail.variables):
+        variable.assign(variable + 1)
+    assert not np.array_equal(model(x), expected)
+    checkpoint.restore(path).assert_consumed()
+    assert np.array_equal(tail(head(x)), expected)
+    tf.saved_model.save(tail, str(tmp_path / "tail"))
+    loaded = tf.saved_model.load(str(tmp_path / "tail"))
+    np.testing.assert_allclose(loaded.signatures["serving_default"](head(x))["output_0"], expected, rtol=1e-5)
 
 
 def test_copies_are_independent_and_may_be_renamed():

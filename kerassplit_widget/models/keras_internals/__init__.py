@@ -38,7 +38,6 @@ from kerassplit_widget.models.keras_internals.graphs import (
     write_node,
 )
 from kerassplit_widget.models.keras_internals.layers import (
-    adopt_graph,
     copy_variable,
     fill_layer,
     original_of,
@@ -58,7 +57,6 @@ __all__ = [
     "Functional",
     "Node",
     "Operation",
-    "adopt_graph",
     "as_tensor",
     "called_once",
     "copy_tensor",

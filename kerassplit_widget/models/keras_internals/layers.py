@@ -11,7 +11,6 @@ import keras
 from kerassplit_widget.models.keras_internals.graphs import Functional, Operation
 
 __all__ = [
-    "adopt_graph",
     "copy_variable",
     "fill_layer",
     "original_of",
@@ -88,7 +87,9 @@ def original_of(variable: keras.Variable) -> keras.Variable:
     return variable.__dict__.get("_variable", variable)
 
 
-def fill_layer(twin: Any, layer: Any, counterpart: Callable[[Any], Any] | None) -> None:
+def fill_layer(
+    twin: Any, layer: Any, counterpart: Callable[[Any], Any] | None = None, graph: Functional | None = None
+) -> None:
     """Give a bare twin the state of a layer.
 
     Calls recorded on the twin leave no trace on the layer. Freezing the twin does not freeze the layer: Keras writes
@@ -99,27 +100,61 @@ def fill_layer(twin: Any, layer: Any, counterpart: Callable[[Any], Any] | None) 
     ----------
     twin, layer : keras.layers.Layer
         The twin is empty yet.
-    counterpart : callable or None
-        From a value that the layer holds to what the twin holds instead. None if it holds the same.
+    counterpart : callable, optional
+        From a value that the layer holds to what the twin holds instead. By default it holds the same.
+    graph : Functional, optional
+        The graph that the twin of a nested model computes, built anew.
     """
-    state: dict[str, Any] = twin.__dict__
-    state.update(layer.__dict__)
-    state.update((key, make()) for key, make in _TENSORFLOW.items() if key in state)
+    state: dict[str, Any] = dict(layer.__dict__)
     if counterpart is not None:
-        # Graphs of nested models are adopted as a whole, see `adopt_graph`.
-        for key in state.keys() - _GRAPH - _OWN:
+        for key in state.keys() - _GRAPH - _OWN - _TENSORFLOW.keys():
             state[key] = counterpart(state[key])
+    if graph is not None and isinstance(layer, keras.Sequential):
+        state["_functional"] = graph
+    elif graph is not None:
+        state.update((key, graph.__dict__[key]) for key in _GRAPH)
     state.update(_inbound_nodes=[], _outbound_nodes=[], _losses=[], _loss_ids=set(), _losses_override=[])
     for key in _STORES:
         state[key] = list(state[key])
-    variables = [*state["_trainable_variables"], *state["_non_trainable_variables"]]
-    state["_non_trainable_variables"] = _Gate(twin, variables)
+    state["_non_trainable_variables"] = _Gate(twin, state["_trainable_variables"] + state["_non_trainable_variables"])
     state["_trainable_variables"] = []
-    tracker = object.__new__(type(layer._tracker))
-    tracker.__dict__.update(layer._tracker.__dict__)  # copy.copy takes half the time of making a twin
-    tracker.config = {name: (test, state[f"_{name}"]) for name, (test, _) in layer._tracker.config.items()}
-    tracker.stored_ids = {name: set(map(id, store)) for name, (_, store) in tracker.config.items()}
-    state["_tracker"] = tracker
+    tracker = state["_tracker"] = object.__new__(type(layer._tracker))
+    config = {name: (test, state[f"_{name}"]) for name, (test, _) in layer._tracker.config.items()}
+    ids = {name: set(map(id, store)) for name, (_, store) in config.items()}
+    tracker.__dict__.update(layer._tracker.__dict__, config=config, stored_ids=ids)
+    if _DEPENDENCIES in state:
+        _track_for_tensorflow(state)
+    object.__setattr__(twin, "__dict__", state)  # TensorFlow would look at each attribute on its way in
+
+
+def _track_for_tensorflow(state: dict[str, Any]) -> None:
+    """Hang on a twin, where TensorFlow looks when it saves, what hangs there on the original.
+
+    Without it `tf.train.Checkpoint` would save, and restore, nothing of a part.
+    """
+    references = []
+    for old in state[_DEPENDENCIES]:
+        value = state.get(old.name)
+        if value is not old.ref and isinstance(value, list | tuple | dict) and not _is_trackable(value):
+            if old.name.removeprefix("_") in state["_tracker"].config or old.name in _OWN:
+                continue  # what Keras keeps its books in; the layers in them hang on the attributes that hold them
+            value = state[old.name] = _wrapped(value)
+        if value is old.ref or _is_trackable(value):
+            references.append(old if value is old.ref else type(old)(old.name, value))
+    state.update((key, make()) for key, make in _TENSORFLOW.items() if key in state)
+    state[_DEPENDENCIES] = references
+    state["_self_unconditional_dependency_names"] = {each.name: each.ref for each in references}
+
+
+def _is_trackable(value: Any) -> bool:
+    return hasattr(value, "_trackable_children")
+
+
+def _wrapped(value: Any) -> Any:
+    """Wrap a container as TensorFlow does when it is made an attribute."""
+    from tensorflow import __internal__ as internal
+
+    return internal.tracking.wrap(value)
 
 
 _OWN = frozenset(
@@ -130,8 +165,11 @@ _OWN = frozenset(
 _STORES = frozenset(("_trainable_variables", "_non_trainable_variables", "_layers", "_metrics", "_seed_generators"))
 """The lists in which a layer tracks what it owns."""
 
+_DEPENDENCIES = "_self_unconditional_checkpoint_dependencies"
+"""The attribute in which TensorFlow keeps what it saves with an object."""
+
 _TENSORFLOW: Mapping[str, Callable[[], Any]] = {
-    "_self_unconditional_checkpoint_dependencies": list,
+    _DEPENDENCIES: list,
     "_self_unconditional_dependency_names": dict,
     "_self_unconditional_deferred_dependencies": dict,
     "_self_name_based_restores": set,
@@ -153,12 +191,3 @@ _GRAPH = frozenset(
     )
 )
 """The attributes in which a Functional holds its graph."""
-
-
-def adopt_graph(twin: Any, inner: Functional) -> None:
-    """Make the twin of a nested model compute a graph that was built anew."""
-    state: dict[str, Any] = twin.__dict__
-    if isinstance(twin, keras.Sequential):
-        state["_functional"] = inner
-    else:
-        state.update((key, inner.__dict__[key]) for key in _GRAPH)
