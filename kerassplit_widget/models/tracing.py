@@ -59,9 +59,9 @@ class Body:
 
 def can_be_opened(operation: Operation) -> bool:
     """Tell whether it is worth looking inside: a layer with layers in it, that is no graph of layers already."""
-    if not isinstance(operation, keras.layers.Layer) or internals.function_of(operation) is not None:
+    if not isinstance(operation, keras.layers.Layer) or not internals.inner_layers(operation):
         return False
-    return bool(internals.inner_layers(operation))
+    return internals.function_of(operation) is None
 
 
 def trace(node: Node, twins: Twins) -> Body:

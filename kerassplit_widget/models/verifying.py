@@ -6,6 +6,7 @@ import html
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,8 +30,8 @@ TOLERANCE = 1e-5
 UNKNOWN_IMAGE_SIDE, UNKNOWN_LENGTH = 96, 8
 """Sizes that stand in for unknown dimensions of random inputs: of images and volumes, and of everything else."""
 
-IN_MEMORY = "chained in memory"
-"""The way of running the parts that must give the very numbers of the model."""
+IN_MEMORY, BY_ARRAYS, SAVED = "chained in memory", "handed on as NumPy arrays", "saved and loaded"
+"""The ways of running the parts. The first must give the very numbers of the model."""
 
 TOKEN_LIMIT = 100
 """Random integers stay below this, or below the smallest vocabulary that reads them."""
@@ -108,42 +109,71 @@ def verify(
     """Compare a model with its parts. See `Split.verify`."""
     model = split.model
     batches = [data] if data is not None else [random_inputs(split, seed + i) for i in range(rounds)]
-    loaded, failed = _save_and_load(split) if save else (None, [])
-    ways = _ways(split, loaded)
-    total = (1 + len(ways)) * len(batches)
-    tell = progress or (lambda done, total, what: None)
+    ways = {IN_MEMORY: internals.as_tensor, BY_ARRAYS: _array}
+    steps = _Steps(progress, len(batches) * (1 + (len(ways) + save) * len(split)) + save + 1)
+    loaded, failed = None, list[Check]()
+    if save:
+        steps.begin("saving and loading the parts")
+        loaded, failed = _save_and_load(split)
+        if loaded is not None:
+            ways[SAVED] = _array
     apart = dict.fromkeys(ways, 0.0)
-    unlike, scale, done = "", 0.0, 0
+    unlike, scale = "", 0.0
     for batch in batches:
-        tell(done, total, "running the model")
+        steps.begin("running the model")
         expected = _run(model, batch)
         scale = max(scale, _largest(expected))
-        for way, run in ways.items():
-            done += 1
-            tell(done, total, way)
-            found = run(batch)
+        for way, hand_on in ways.items():
+            runs = loaded if way == SAVED and loaded is not None else split
+            found = runs.run(batch, training=False, hand_on=_watched(runs, hand_on, way, steps))
             unlike = unlike or _unlike(expected, found, split.manifest.outputs)
             apart[way] = max(apart[way], _difference(expected, found))
-        done += 1
-    tell(total, total, "compared")
+    steps.begin("comparing the weights")
     checks = [Check("output structure", not unlike, unlike or "as the model's")]
     for way, difference in apart.items():
         allowed = 0.0 if way == IN_MEMORY else TOLERANCE * max(1.0, scale)
         most = f"at most {allowed:.3g}" if allowed else "must be 0"
         checks.append(Check(way, difference <= allowed, f"largest difference {difference:.3g}, {most}"))
     checks += [*failed, _weights(split), _untouched(split)]
+    steps.end()
     return Verification(tuple(checks), apart[IN_MEMORY], len(batches) if data is None else _length(data))
 
 
-def _ways(split: Split, loaded: Split | None) -> dict[str, Callable[[Any], Any]]:
-    """List the ways in which the parts are run: what each is called, and what computes it."""
-    ways = {
-        IN_MEMORY: lambda batch: split(batch, training=False),
-        "handed on as NumPy arrays": lambda batch: split.run(batch, training=False, hand_on=_array),
-    }
-    if loaded is not None:
-        ways["saved and loaded"] = lambda batch: loaded.run(batch, training=False, hand_on=_array)
-    return ways
+class _Steps:
+    """Tells how far the proof has come, before each of its steps; what the listener raises ends the proof there."""
+
+    def __init__(self, progress: Progress | None, total: int) -> None:
+        self._progress = progress
+        self._total = total
+        self._begun = 0
+
+    def begin(self, what: str) -> None:
+        self._tell(self._begun, what)
+        self._begun += 1
+
+    def end(self) -> None:
+        self._tell(self._total, "compared")
+
+    def _tell(self, done: int, what: str) -> None:
+        if self._progress is not None:
+            self._progress(done, self._total, what)
+
+
+def _watched(split: Split, hand_on: Callable[[Any], Any], way: str, steps: _Steps) -> Callable[[Any], Any]:
+    """Tell of each part before it runs: when the last of what comes before it, or of the inputs, is handed on."""
+    wires = split.manifest.wires
+    stops = list(accumulate([len(set(keras.tree.flatten(split.manifest.inputs))), *(len(w.returns) for w in wires)]))
+    begins = {stop: i for i, stop in enumerate(stops[:-1], 1)}
+    count = 0
+
+    def handed(tensor: Any) -> Any:
+        nonlocal count
+        count += 1
+        if count in begins:
+            steps.begin(f"running part {begins[count]} of {len(wires)}, {way}")
+        return hand_on(tensor)
+
+    return handed
 
 
 def _save_and_load(split: Split) -> tuple[Split | None, list[Check]]:
@@ -153,7 +183,7 @@ def _save_and_load(split: Split) -> tuple[Split | None, list[Check]]:
             split.save(Path(folder) / "split")
             return type(split).load(Path(folder) / "split"), []
     except SplitError as error:
-        return None, [Check("saved and loaded", False, str(error).strip().splitlines()[0])]
+        return None, [Check(SAVED, False, str(error).strip().splitlines()[0])]
 
 
 def random_inputs(split: Split, seed: int = 0) -> Any:

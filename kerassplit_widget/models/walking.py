@@ -117,16 +117,15 @@ class Walker:
         if id(operation) not in self.params:
             self.params[id(operation)] = internals.count_params(operation)
         masks = self._masks_of(frame, node)
-        outputs = tuple(
-            Tensor(tensor_name(name, i), name, i, internals.shape_of(node, i), tensor.dtype, mask)
-            for i, (tensor, mask) in enumerate(zip(node.outputs, masks, strict=True))
-        )
-        self.masks.update((tensor.name, tensor.mask) for tensor in outputs if tensor.mask is not None)
-        for tensor, made in zip(node.outputs, outputs, strict=True):
-            frame.names[id(tensor)] = made.name
-        inputs = dict.fromkeys(frame.names[id(tensor)] for tensor in node.input_tensors)
+        outputs = []
+        for i, (tensor, mask) in enumerate(zip(node.outputs, masks, strict=True)):
+            made = frame.names[id(tensor)] = tensor_name(name, i)
+            outputs.append(Tensor(made, name, i, internals.shape_of(node, i), tensor.dtype, mask))
+            if mask is not None:
+                self.masks[made] = mask
+        inputs = tuple(dict.fromkeys([frame.names[id(tensor)] for tensor in node.input_tensors]))
         kind = type(operation).__name__
-        call = Call(name, kind, layer, tuple(inputs), outputs, self.params[id(operation)], node.is_input)
+        call = Call(name, kind, layer, inputs, tuple(outputs), self.params[id(operation)], node.is_input)
         self.steps.append(Step(call, node, frame.names, frame.training))
 
     def _masks_of(self, frame: _Frame, node: internals.Node) -> list[tuple[int | None, ...] | None]:
@@ -166,8 +165,8 @@ class _Frame:
 
 def _names_of(call: str, outputs: int) -> set[str]:
     """Collect the names that a call of so many outputs takes: its own, and those of its tensors and their masks."""
-    tensors = {tensor_name(call, i) for i in range(max(1, outputs))}
-    return tensors | set(map(mask_name, tensors))
+    tensors = [call, *(tensor_name(call, i) for i in range(1, outputs))]
+    return {*tensors, *map(mask_name, tensors)}
 
 
 def _layer_names(nodes: list[internals.Node]) -> dict[int, str]:

@@ -70,6 +70,8 @@ def function_of(model: Any) -> Functional | None:
     A Sequential keeps its graph in ``_functional`` once its input shape is known. A subclass that overrides ``call``
     computes something that its graph need not show.
     """
+    if not isinstance(model, keras.Model):
+        return None
     if is_plain_sequential(model):
         return model._functional
     if isinstance(model, Functional) and type(model).call is Functional.call:
@@ -156,10 +158,11 @@ def fresh_names(taken: Iterable[str] = ()) -> Iterator[None]:
     """
     counts: collections.defaultdict[str, int] = collections.defaultdict(int)
     for name in taken:
-        base, _, number = name.rpartition("_")
-        if base and number.isdecimal():
-            counts[base] = max(counts[base], int(number) + 1)
-        counts[name] = max(counts[name], 1)
+        counts[name] = counts[name] or 1
+        if name[-1:].isdecimal():
+            base, _, number = name.rpartition("_")
+            if base and number.isdecimal():
+                counts[base] = max(counts[base], int(number) + 1)
     before = global_state.get_global_attribute("object_name_uids")
     global_state.set_global_attribute("object_name_uids", counts)
     try:
@@ -240,6 +243,8 @@ def refill(node: Node, fill: Fill) -> SymbolicArguments:
     flat = [fill(each) if isinstance(each, keras.KerasTensor) else each for each in old._flat_arguments]
     if old._single_positional_tensor is not None:
         args, kwargs = (flat[0],), {}
+    elif not old.kwargs and len(old.args) == 1 and isinstance(old.args[0], list) and len(old.args[0]) == len(flat):
+        args, kwargs = (list(flat),), {}  # a merging layer; packing takes twice the time of all the rest
     else:
         args, kwargs = keras.tree.pack_sequence_as((old.args, old.kwargs), flat)
     new.args, new.kwargs, new._flat_arguments = args, kwargs, flat
