@@ -241,10 +241,12 @@ def refill(node: Node, fill: Fill) -> SymbolicArguments:
     """
     old, new = node.arguments, object.__new__(SymbolicArguments)
     flat = [fill(each) if isinstance(each, keras.KerasTensor) else each for each in old._flat_arguments]
+    args: Any
+    kwargs: Any = {}
     if old._single_positional_tensor is not None:
-        args, kwargs = (flat[0],), {}
+        args = (flat[0],)
     elif not old.kwargs and len(old.args) == 1 and isinstance(old.args[0], list) and len(old.args[0]) == len(flat):
-        args, kwargs = (list(flat),), {}  # a merging layer; packing takes twice the time of all the rest
+        args = (list(flat),)  # a merging layer; packing takes twice the time of all the rest
     else:
         args, kwargs = keras.tree.pack_sequence_as((old.args, old.kwargs), flat)
     new.args, new.kwargs, new._flat_arguments = args, kwargs, flat
