@@ -138,7 +138,7 @@ def _track_for_tensorflow(state: dict[str, Any]) -> None:
         if value is not old.ref and isinstance(value, list | tuple | dict) and not _is_trackable(value):
             if old.name.removeprefix("_") in state["_tracker"].config or old.name in _OWN:
                 continue  # what Keras keeps its books in; the layers in them hang on the attributes that hold them
-            value = state[old.name] = _wrapped(value)
+            value = state[old.name] = type(old.ref)(value)  # wrapped as TensorFlow does with an attribute
         if value is old.ref or _is_trackable(value):
             references.append(old if value is old.ref else type(old)(old.name, value))
     state.update((key, make()) for key, make in _TENSORFLOW.items() if key in state)
@@ -148,13 +148,6 @@ def _track_for_tensorflow(state: dict[str, Any]) -> None:
 
 def _is_trackable(value: Any) -> bool:
     return hasattr(value, "_trackable_children")
-
-
-def _wrapped(value: Any) -> Any:
-    """Wrap a container as TensorFlow does when it is made an attribute."""
-    from tensorflow import __internal__ as internal
-
-    return internal.tracking.wrap(value)
 
 
 _OWN = frozenset(
