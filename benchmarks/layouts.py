@@ -1,4 +1,4 @@
-"""Our layout against dot, dagre and ELK: crossings, edges through boxes, size and CPU time.
+"""Our layout against dot, dagre and ELK: crossings, edges through boxes, likeness of repeats, size and CPU time.
 
 Every engine gets the same graphs, boxes and gaps and otherwise its own defaults. All drawings are
 judged by one ruler, `tests.drawing_metrics`; the curves of dot are judged as polylines. Times are
@@ -23,9 +23,11 @@ from typing import Any
 import numpy as np
 
 from benchmarks.zoo import Graph, Named, applications, backbones, hand_made, random_graph
+from kerassplit_widget.structure.graph import LayerGraph
 from kerassplit_widget.structure.layout import Layout, lay_out
 from kerassplit_widget.structure.regions import empty_frontier
-from tests.drawing_metrics import quality, straightness
+from kerassplit_widget.structure.regions.folding import Fold, fold
+from tests.drawing_metrics import alike, quality, straightness
 
 __all__ = ["Drawn", "main"]
 
@@ -40,7 +42,10 @@ ROUNDS = 5  # of ours, of which the median counts
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """How one engine drew one graph; width and height in pixels, CPU seconds."""
+    """How one engine drew one graph; width and height in pixels, CPU seconds.
+
+    Of all `copies` of repeats some are drawn exactly as most of their repeat, and some so or as a mirror image.
+    """
 
     crossings: int
     hits: int
@@ -49,6 +54,9 @@ class Drawn:
     width: float
     height: float
     seconds: float
+    copies: int
+    alike: int
+    alike_or_mirrored: int
 
 
 class Node:
@@ -159,14 +167,41 @@ def _layout(graph: Graph, x: Any, y: Any, routes: Sequence[Sequence[Sequence[flo
     )
 
 
-def judged(graph: Graph, layout: Layout, seconds: float) -> Drawn:
+def judged(graph: Graph, repeats: Sequence[Sequence[Sequence[int]]], layout: Layout, seconds: float) -> Drawn:
     """Measure a drawing."""
     found = quality(layout)
     left, top, right, bottom = layout.bounds
-    axis = straightness(layout, _candidates(graph))
     return Drawn(
-        found.crossings, found.hits, found.overlaps, round(axis, 3), right - left, bottom - top, round(seconds, 5)
+        crossings=found.crossings,
+        hits=found.hits,
+        overlaps=found.overlaps,
+        straight=round(straightness(layout, _candidates(graph)), 3),
+        width=right - left,
+        height=bottom - top,
+        seconds=round(seconds, 5),
+        copies=sum(map(len, repeats)),
+        alike=sum(alike(layout, copies) for copies in repeats),
+        alike_or_mirrored=sum(alike(layout, copies, mirrored=True) for copies in repeats),
     )
+
+
+def _repeats(graph: LayerGraph) -> list[list[list[int]]]:
+    """List all repeats of a model: the calls of each copy, in the same order."""
+    found = []
+    stack = [fold(graph)]
+    while stack:
+        item = stack.pop()
+        stack += item.children
+        if item.kind == "repeat":
+            found.append([_in_order(copy) for copy in item.children])
+    return found
+
+
+def _in_order(item: Fold) -> list[int]:
+    """List the calls of a fold in canonical order."""
+    if not item.children:
+        return list(item.calls)
+    return [call for child in item.children for call in _in_order(child)]
 
 
 def _candidates(graph: Graph) -> list[int]:
@@ -180,17 +215,22 @@ def _candidates(graph: Graph) -> list[int]:
     return [v for v, alone in enumerate(single) if alone and v not in inputs and graph[v]]
 
 
-def zoo(names: Sequence[str]) -> Iterator[tuple[str, Graph]]:
+Judged = tuple[Graph, list[list[list[int]]]]
+"""A graph and its repeats."""
+
+
+def zoo(names: Sequence[str]) -> Iterator[tuple[str, Judged]]:
     """Yield the graphs whose name begins with one of `names`; without names all of them."""
     drawn_up: Iterator[Named] = (
         (f"random_{n}_{i}", partial(random_graph, n, i)) for n in (12, 20, 30, 50) for i in range(3)
     )
     for name, make in chain(hand_made(), backbones(), drawn_up, applications()):
         if not names or name.lower().startswith(tuple(each.lower() for each in names)):
-            yield name, make()
+            made = make()
+            yield name, (made.successors, _repeats(made)) if isinstance(made, LayerGraph) else (made, [])
 
 
-def compared(graphs: Iterable[tuple[str, Graph]]) -> dict[str, dict[str, Drawn]]:
+def compared(graphs: Iterable[tuple[str, Judged]]) -> dict[str, dict[str, Drawn]]:
     """Draw every graph with every engine."""
     node = Node()
     engines: dict[str, Callable[[Graph], tuple[Layout, float]]] = {
@@ -200,9 +240,11 @@ def compared(graphs: Iterable[tuple[str, Graph]]) -> dict[str, dict[str, Drawn]]
         "elk": lambda graph: node.lay_out("elk", graph),
     }
     rows = {}
-    for name, graph in graphs:
+    for name, (graph, repeats) in graphs:
         print(f"drawing {name} ...", file=sys.stderr, flush=True)
-        rows[f"{name} ({len(graph)})"] = {engine: judged(graph, *draw(graph)) for engine, draw in engines.items()}
+        rows[f"{name} ({len(graph)})"] = {
+            engine: judged(graph, repeats, *draw(graph)) for engine, draw in engines.items()
+        }
     node.close()
     return rows
 
@@ -223,7 +265,16 @@ def markdown(rows: dict[str, dict[str, Drawn]]) -> str:
         for e in ENGINES
     ]
     lines.append(f"| total | {' | '.join(totals)} | | |")
+    likeness = [_likeness(row[e] for row in rows.values()) for e in ENGINES]
+    lines.append(f"| copies of repeats drawn alike (or mirrored) | {' | '.join(likeness)} | | |")
     return "\n".join(lines)
+
+
+def _likeness(drawn: Iterable[Drawn]) -> str:
+    """Write the share of copies of repeats that are drawn as most of their repeat."""
+    counts = [(each.copies, each.alike, each.alike_or_mirrored) for each in drawn]
+    copies, same, mirrored = (sum(column) for column in zip(*counts, strict=True))
+    return f"{same / copies:.1%} ({mirrored / copies:.1%})" if copies else "-"
 
 
 def worse(row: dict[str, Drawn]) -> bool:

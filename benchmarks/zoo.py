@@ -1,6 +1,6 @@
 """The graphs that layouts are judged on: models as they are read, and graphs that are hard to draw.
 
-Everything comes as successor lists, the only thing that a layout sees, and is made when asked for.
+Models come as they are read, what is drawn up by hand as successor lists; all is made when asked for.
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ import keras
 from keras import layers
 
 import kerassplit_widget as ks
+from kerassplit_widget.structure.graph import LayerGraph
 
-__all__ = ["Graph", "applications", "backbones", "hand_made", "random_graph"]
+__all__ = ["Graph", "Named", "applications", "backbones", "hand_made", "random_graph"]
 
 Graph = Sequence[Sequence[int]]
-Named = tuple[str, Callable[[], Graph]]
+Named = tuple[str, Callable[[], Graph | LayerGraph]]
 
 
 def applications() -> Iterator[Named]:
@@ -29,9 +30,9 @@ def applications() -> Iterator[Named]:
             yield name, partial(_read, partial(_smallest, make))
 
 
-def _read(make: Callable[[], keras.Model], **options: Any) -> Graph:
+def _read(make: Callable[[], keras.Model], **options: Any) -> LayerGraph:
     keras.backend.clear_session()
-    return ks.read(make(), **options).successors
+    return ks.read(make(), **options)
 
 
 def _smallest(make: Callable[..., Any]) -> keras.Model:

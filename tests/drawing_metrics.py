@@ -1,4 +1,4 @@
-"""How good a drawing is: crossings, hits, overlaps, strokes laid over each other, straightness.
+"""How good a drawing is: crossings, hits, overlaps, strokes laid over each other, straightness, likeness of copies.
 
 A stroke is a straight piece of a route. Pieces that edges of one producer share, its trunk, are one
 stroke, also where one edge leaves the trunk before the other; so are pieces on which edges to one
@@ -9,7 +9,8 @@ runs down.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -18,7 +19,7 @@ import numpy.typing as npt
 
 from kerassplit_widget.structure.layout import Layout
 
-__all__ = ["Quality", "crossings", "hits", "overlaps", "quality", "straightness", "strokes", "turned_down"]
+__all__ = ["Quality", "alike", "crossings", "hits", "overlaps", "quality", "straightness", "strokes", "turned_down"]
 
 Array = npt.NDArray[np.float64]
 
@@ -186,3 +187,32 @@ def straightness(layout: Layout, calls: npt.ArrayLike) -> float:
     """Share of the given calls that stand on one straight line, their median x."""
     x = turned_down(layout).x[np.asarray(calls, dtype=int)]
     return float((np.abs(x - np.median(x)) < 1).mean()) if len(x) else 1.0
+
+
+def alike(layout: Layout, copies: Sequence[Sequence[int]], *, mirrored: bool = False) -> int:
+    """Count the copies that are drawn like most are: boxes and inner routes, moved but not otherwise changed.
+
+    `copies` are the calls of each in the same order; `mirrored` counts mirror images as alike.
+    """
+    layout = turned_down(layout)
+    routes = np.split(layout.points.astype(float), layout.route_start[1:-1]) if len(layout.sources) else []
+    leaving: dict[int, list[tuple[int, Array]]] = defaultdict(list)
+    for u, v, route in zip(layout.sources.tolist(), layout.targets.tolist(), routes, strict=True):
+        leaving[u].append((v, route))
+    drawn: Counter[tuple[tuple[float, ...], ...]] = Counter()
+    for calls in copies:
+        place = {call: i for i, call in enumerate(calls)}
+        centres = np.stack([layout.x[list(calls)], layout.y[list(calls)]], axis=1).astype(float)
+        start = centres[0].copy()
+        looks = []
+        for sign in (1, -1) if mirrored else (1,):
+            pieces = [tuple(((point - start) * (sign, 1) + 0.0).round(1).ravel().tolist()) for point in centres]
+            pieces += sorted(
+                (place[u], place[v], *((route - start) * (sign, 1) + 0.0).round(1).ravel().tolist())
+                for u in calls
+                for v, route in leaving[u]
+                if v in place
+            )
+            looks.append(tuple(pieces))
+        drawn[min(looks)] += 1
+    return max(drawn.values(), default=0)

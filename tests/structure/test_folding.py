@@ -187,6 +187,40 @@ def test_transformers_that_all_read_one_mask_are_a_repeat():
     assert [copy.kind for copy in fold(graph).children[-1].children] == ["group"] * 6
 
 
+def transformer_calls(blocks, *, mask, heads):
+    """Blocks call by call, all reading a mask, with one or two heads that read the last."""
+    rows = [("ids", "InputLayer", ()), ("mask", "InputLayer", ()), ("seen", "Reshape", ("mask",))]
+    x = "ids"
+    for i in range(blocks):
+        rows += [
+            (f"b{i}_attention", "Conv2D", (x, "seen") if mask else (x,)),
+            (f"b{i}_add1", "Add", (x, f"b{i}_attention")),
+            (f"b{i}_norm1", "LayerNormalization", (f"b{i}_add1",)),
+            (f"b{i}_up", "Dense", (f"b{i}_norm1",)),
+            (f"b{i}_down", "Dense", (f"b{i}_up",)),
+            (f"b{i}_add2", "Add", (f"b{i}_norm1", f"b{i}_down")),
+            (f"b{i}_norm2", "LayerNormalization", (f"b{i}_add2",)),
+        ]
+        x = f"b{i}_norm2"
+    return rows + [(f"head{i}", f"Head{i}", (x,)) for i in range(heads)]
+
+
+@pytest.mark.parametrize("mask", [True, False])
+@pytest.mark.parametrize("heads", [1, 2, 3])
+def test_the_last_block_is_folded_along_whatever_reads_it(mask, heads):
+    graph = typed_graph(transformer_calls(6, mask=mask, heads=heads))
+    (repeat,) = [item for item in all_folds(fold(graph)) if item.kind == "repeat" and len(item.calls) > 6]
+    assert (repeat.title, repeat.count, len(repeat.calls)) == ("b", 6, 42)
+    assert [graph.names[leaves(copy)[-1]] for copy in repeat.children] == [f"b{i}_norm2" for i in range(6)]
+
+
+def test_a_last_block_that_is_built_otherwise_is_not_folded_along():
+    rows = transformer_calls(6, mask=True, heads=2)
+    rows = [(name, "OtherNorm" if name == "b5_norm2" else kind, sources) for name, kind, sources in rows]
+    (repeat,) = [item for item in all_folds(fold(typed_graph(rows))) if item.kind == "repeat"]
+    assert repeat.count == 5
+
+
 def test_groups_that_are_fed_in_other_places_are_not_alike():
     rows = [("in", "InputLayer", ()), ("stem", "Dense", ("in",))]
     for i in range(9):

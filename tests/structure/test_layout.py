@@ -354,9 +354,9 @@ def test_a_bus_is_one_trunk_with_a_tap_for_each_reader_beside_a_straight_body():
     assert quality(layout) == Quality(0, 0, 0, 0)
     taps = [route for route, u in zip(routes(layout), layout.sources, strict=True) if u == mask]
     assert len(taps) == 8
-    # The first reader is near. Of all others: down the trunk, which they have in common, and across.
-    assert len({tuple(point) for tap in taps[1:] for point in tap[:2].tolist()}) == 2
-    assert {tap[2, 0] for tap in taps[1:]} == {taps[1][1, 0]} != {0}
+    # Down one trunk, and across to the reader.
+    assert {tap[-2, 0] for tap in taps} == {layout.x[mask]} != {0}
+    assert all((tap[:-1, 0] == layout.x[mask]).all() for tap in taps)
     assert not layout.x[mask + 2 :].any()
 
 

@@ -7,7 +7,7 @@ these graphs and many more with all of them.
 from random import Random
 
 import pytest
-from drawing_metrics import overlaps, quality
+from drawing_metrics import alike, overlaps, quality
 
 from kerassplit_widget.structure.layout import Layout, lay_out, search
 
@@ -142,3 +142,100 @@ def test_drawing_again_gives_the_same():
 
 def height(layout: Layout) -> float:
     return layout.bounds[3] - layout.bounds[1]
+
+
+def test_the_cells_of_a_core_are_drawn_alike_or_as_mirror_images():
+    successors = cells(12)
+    copies = [list(range(2 + 17 * i, 19 + 17 * i)) for i in range(12)]
+    layout = lay_out(successors)
+    found = quality(layout)
+    assert (found.crossings <= 12, found.hits, found.overlaps, found.laid_over) == (True, 0, 0, 0)
+    assert alike(layout, copies, mirrored=True) >= 9
+    assert alike(layout, copies) >= 5
+
+
+def test_two_copies_of_a_core_with_a_tail_of_its_own_each_are_alike_inside():
+    successors = cells(6)
+    n = len(successors)
+    twice = [*successors[:-1], [n], *[[n + v for v in targets] for targets in successors]]
+    layout = lay_out(twice)
+    assert alike(layout, [range(n), range(n, 2 * n)]) == 2
+
+
+def transformer(blocks: int, *, prepared: int = 0) -> tuple[Graph, int, list[list[int]]]:
+    """Residual attention blocks that all read one mask, each after some calls of its own; mask, and calls of blocks."""
+    net = Network()
+    tokens = net.call()
+    mask = net.call()
+    x = net.call(net.call(tokens), net.call(tokens))
+    copies = []
+    for _ in range(blocks):
+        start = len(net.successors)
+        normed = net.call(x)
+        scores = net.call(net.call(normed), net.call(normed))
+        weights = net.call(scores, net.chain(mask, prepared))
+        x = net.call(x, net.call(weights, net.call(normed)))
+        x = net.call(x, net.chain(x, 3))
+        copies.append(list(range(start, len(net.successors))))
+    net.call(x)
+    return net.successors, mask, copies
+
+
+@pytest.mark.parametrize("prepared", [0, 1, 4])
+@pytest.mark.parametrize("direction", ["down", "right"])
+def test_a_mask_is_a_bus_at_a_side_and_the_blocks_are_alike_on_the_spine(prepared: int, direction):
+    successors, mask, copies = transformer(6, prepared=prepared)
+    layout = lay_out(successors, direction=direction)
+    found = quality(layout)
+    assert (found.crossings, found.hits, found.overlaps, found.laid_over) == (0, 0, 0, 0)
+    assert alike(layout, copies) == 6
+    across = layout.x if direction == "down" else layout.y
+    half = layout.sizes[0, 0 if direction == "down" else 1] / 2
+    body = [call for call in range(len(successors)) if call != mask]
+    assert across[mask] - half > max(across[body]) + half  # beside all the rest
+    spine = [copy[0] for copy in copies] + [copy[-1] for copy in copies]
+    assert set(across[spine].tolist()) == {0.0}
+    # What each block does with the mask alone stands between bus and spine.
+    own = [call for copy in copies for call in copy[4 : 4 + prepared]]
+    assert all(0 < across[call] < across[mask] for call in own)
+    # One trunk: all lines of the mask share the column of its box.
+    lines = [
+        (layout.points[a:b, 0 if direction == "down" else 1] == across[mask]).sum() >= 2
+        for a, b, u in zip(layout.route_start, layout.route_start[1:], layout.sources, strict=False)
+        if u == mask
+    ]
+    assert lines == [True] * 6
+
+
+@pytest.mark.parametrize("ordered", [False, True])
+def test_inputs_and_outputs_stand_in_the_order_asked_for(ordered: bool):
+    net = Network()
+    names = [net.call() for _ in range(4)]
+    joined = net.call(*(net.call(x) for x in (2, 0, 3, 1)))
+    outputs = [net.call(joined) for _ in range(3)]
+    for inputs in ([0, 1, 2, 3], [3, 1, 0, 2]):
+        layout = lay_out(net.successors, inputs=inputs, outputs=outputs[::-1] if ordered else outputs)
+        assert sorted(names, key=layout.x.__getitem__) == inputs
+        assert sorted(outputs, key=layout.x.__getitem__) == (outputs[::-1] if ordered else outputs)
+        assert quality(layout).crossings == 0
+
+
+def test_a_long_branch_stays_on_the_axis_and_the_other_inputs_stand_on_their_sides():
+    net = Network()
+    left, main, right = net.call(), net.call(), net.call()
+    net.call(left, net.chain(main, 9), right)
+    for inputs in ([left, main, right], [right, main, left], [main, left, right]):
+        layout = lay_out(net.successors, inputs=inputs)
+        assert sorted(inputs, key=layout.x.__getitem__) == inputs
+        assert layout.x[main] == 0
+
+
+def test_a_core_is_turned_so_that_its_inputs_stand_in_their_order():
+    net = Network()
+    a, b = net.call(), net.call()
+    first, second = net.call(a), net.call(b)
+    net.call(net.call(first, second), first)
+    for inputs in ([a, b], [b, a]):
+        layout = lay_out(net.successors, inputs=inputs)
+        assert layout.x[inputs[0]] < layout.x[inputs[1]]
+        assert quality(layout).crossings == 0

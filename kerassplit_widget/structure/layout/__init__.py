@@ -8,9 +8,10 @@ that are built alike are drawn alike.
 Everything is worked out for a drawing that runs down. One that runs to the right is the same with
 x and y swapped, made for boxes of swapped sizes, so that its text stays horizontal.
 
-Reading order: `shapes` (the words), `measure` (sizes, inside out), `core` and its helpers
-`layered`, `ordering`, `columns` (what is neither series nor parallel), `place` (coordinates,
-outside in).
+Reading order: `shapes` (the words), `measure` (sizes, inside out), `core` (what is neither series
+nor parallel) with `sketching` and its helpers `levels`, `layered`, `ordering`, `columns`, `stacking`,
+and `cells` and `composing` for what repeats in it, `place` (coordinates, outside in); `buses` (a
+tensor that is read all along), `frames` (outlines).
 """
 
 from __future__ import annotations
@@ -23,14 +24,16 @@ from typing import Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from kerassplit_widget.structure.layout.buses import bus_of, tapped, without_bus
 from kerassplit_widget.structure.layout.measure import Measurer
 from kerassplit_widget.structure.layout.place import Placement, place
-from kerassplit_widget.structure.layout.shapes import Spacing
+from kerassplit_widget.structure.layout.shapes import Spacing, simplified
 from kerassplit_widget.structure.regions.tree import Region, region_tree
 
 __all__ = ["Direction", "Layout", "lay_out"]
 
 Direction: TypeAlias = Literal["down", "right"]
+SPACING = Spacing()
 
 
 # eq=False: arrays do not compare to a bool.
@@ -82,6 +85,9 @@ def lay_out(
     tree: Region | None = None,
     direction: Direction = "down",
     bus: Collection[int] = (),
+    inputs: Sequence[int] = (),
+    outputs: Sequence[int] = (),
+    room: npt.ArrayLike = 0.0,
 ) -> Layout:
     """Draw a graph along its region tree.
 
@@ -99,7 +105,14 @@ def lay_out(
     bus : collection of int, optional
         Calls that are read all along the graph, as a mask is. The edges out of one are drawn as one
         trunk beside the body with a tap for each reader, and the body is lined up without regard to
-        them.
+        them. Without this, a tensor that is made from few others and read by many is drawn so where it makes the body
+        straight and crosses nothing.
+    inputs, outputs : sequence of int, optional
+        Calls that rather stand in this order from left to right (or from top to bottom, if the drawing runs to the
+        right), where no more lines cross for it.
+    room : array_like of float, shape () or (n,), optional
+        Pixels that are to be kept free above each box, as titles of frames need it; below it too, if the drawing runs
+        to the right.
 
     Returns
     -------
@@ -109,7 +122,7 @@ def lay_out(
     Raises
     ------
     ValueError
-        If `size` or `direction` is none of these, or an edge leads to a smaller call.
+        If `size`, `room` or `direction` is none of these, or an edge leads to a smaller call.
 
     Notes
     -----
@@ -132,10 +145,64 @@ def lay_out(
     sizes = _sizes(size, len(successors))
     along = slice(None, None, -1 if direction == "right" else 1)  # swaps x and y
     tree = region_tree(successors) if tree is None else tree
-    space = Spacing()
-    measurer = Measurer(zip(*sizes[:, along].T.tolist(), strict=True), space, bus)
-    placement = place(tree, measurer.boxes, measurer.measure(tree), space)
+    free = np.broadcast_to(np.asarray(room, dtype=np.float32), len(successors))
+    across, length = sizes[:, along].T
+    if direction == "down":
+        length = length + free
+    else:
+        across = across + 2 * free
+    boxes = list(zip(across.tolist(), length.tolist(), strict=True))
+    ends = (inputs, outputs)
+    placement = _with_a_bus(successors, tree, boxes, bus, ends)
+    if placement is None:
+        measurer = Measurer(boxes, SPACING, bus, inputs=inputs, outputs=outputs)
+        placement = place(tree, measurer.boxes, measurer.measure(tree), SPACING)
+    if direction == "down" and free.any():
+        _free_above(placement, free.tolist())
     return _packed(successors, sizes, placement, direction, along)
+
+
+def _free_above(placement: Placement, free: Sequence[float]) -> None:
+    """Move boxes to the bottom of the room they have got; lines go on down to them."""
+    for call, more in enumerate(free):
+        placement.y[call] += more / 2
+    for (u, v), way in placement.routes.items():
+        if free[v]:
+            x, y = way[-1]
+            placement.routes[u, v] = simplified((*way, (x, y + free[v])))
+
+
+def _with_a_bus(
+    successors: Sequence[Sequence[int]],
+    tree: Region,
+    sizes: Sequence[tuple[float, float]],
+    wanted: Collection[int],
+    ends: tuple[Sequence[int], Sequence[int]],
+) -> Placement | None:
+    """Draw one tensor beside all the rest, where that makes most cores vanish and costs no crossing."""
+    in_cores = _calls_in_cores(tree)
+    call = bus_of(successors, wanted) if in_cores else None
+    taken = without_bus(successors, call) if call is not None else None
+    if taken is None:
+        return None
+    body = region_tree(taken.successors)
+    if _calls_in_cores(body) > in_cores // 4:
+        return None
+    readers = {taken.bus, *successors[taken.bus]}
+    near = {i for i, call in enumerate(taken.order) if call in readers}
+    place_of = {call: i for i, call in enumerate(taken.order)}
+    inputs, outputs = ([place_of[call] for call in calls] for calls in ends)
+    measurer = Measurer([sizes[call] for call in taken.order], SPACING, (), near, taken.aside, inputs, outputs)
+    placed = place(body, measurer.boxes, measurer.measure(body), SPACING)
+    boxes = dict(zip(taken.order, measurer.boxes, strict=True))
+    found = tapped(taken, placed, [boxes[call] for call in range(len(boxes))], successors, SPACING)
+    spine = {found.x[call] for call in tree.own_calls} if found is not None else set()
+    return found if spine <= {0.0} else None
+
+
+def _calls_in_cores(tree: Region) -> int:
+    """Count the calls of cores, those of the blocks in them left out."""
+    return sum(len(region.own_calls) for region in tree.walk() if region.kind == "core")
 
 
 def _sizes(size: npt.ArrayLike, n: int) -> npt.NDArray[np.float32]:

@@ -1,36 +1,25 @@
-"""The shape of an irreducible core: a small layered drawing.
+"""The shape of an irreducible core.
 
-The steps are those of any layered layout, each in a module of its own: levels (`levels`), lines
-with dummies (`layered`), order on the levels (`ordering`, `search`), columns (`columns`), heights
-(`stacking`). This module puts them together and reads the ways of the edges off the result.
-
-Because each dummy has a column of its own, edges meet no boxes: they are vertical, and slanted only
-where there is a gap between what is above and what is below.
+A core is sketched as a whole (`sketching`) and, where stretches of it repeat, also from drawings of these
+(`composing`). The latter is taken if it costs no more crossings: then all copies look alike.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
-from itertools import pairwise
+from collections.abc import Collection, Hashable, Sequence
+from itertools import combinations
 
-from kerassplit_widget.structure.layout.columns import columns
-from kerassplit_widget.structure.layout.layered import LayeredGraph, drawn_edges, passing
-from kerassplit_widget.structure.layout.search import Effort, ordered
-from kerassplit_widget.structure.layout.shapes import (
-    CoreShape,
-    EdgeShape,
-    Point,
-    Points,
-    Shape,
-    Spacing,
-    simplified,
-)
-from kerassplit_widget.structure.layout.stacking import Box, Stack, stacked
+from kerassplit_widget.structure.layout.cells import find_cells
+from kerassplit_widget.structure.layout.composing import Composition
+from kerassplit_widget.structure.layout.layered import drawn_edges
+from kerassplit_widget.structure.layout.search import Effort
+from kerassplit_widget.structure.layout.shapes import CoreShape, EdgeShape, Shape, Spacing
+from kerassplit_widget.structure.layout.sketching import Arranged, Plan, Sketch, arranged, set_out
+from kerassplit_widget.structure.layout.stacking import Box
 
 __all__ = ["core_shape"]
 
-_BETWEEN_DUMMIES = 2.0  # added to a lane's width, which is a dummy's own
+_HUGE = 1_500  # items
 
 
 def core_shape(
@@ -42,6 +31,7 @@ def core_shape(
     bus: Collection[int],
     space: Spacing,
     effort: Effort,
+    wanted: Sequence[Sequence[int]] = (),
 ) -> CoreShape:
     """Lay out a core.
 
@@ -62,37 +52,71 @@ def core_shape(
     space : Spacing
     effort : Effort
         Of which this core takes its share.
+    wanted : sequence of sequences of int
+        Calls, by their place in `boxes`, and blocks, by their place in `blocks` plus ``len(boxes)``, that rather stand
+        in this order from left to right.
     """
     items = _Items(boxes, ends, blocks)
-    drawn = drawn_edges(items.successors, open_ends)
-    row_height = space.rank + min((box.height for box in boxes), default=space.rank)
-    tall = [max(1, round((height + space.rank) / row_height)) for *_, height in items.boxes]
-    trunks = {items.of_call[call] for call in bus}
-    graph, rows = ordered(items.successors, drawn, tall, trunks, effort.share(len(items.boxes)))
-    dummies = len(graph.level) - graph.items
-    left = [box[0] for box in items.boxes] + [space.lane / 2] * dummies
-    right = [box[1] for box in items.boxes] + [space.lane / 2] * dummies
-    wide = [True] * graph.items + [False] * dummies
-    for item in range(graph.items):
-        for node in graph.body(item)[1:]:
-            left[node], right[node], wide[node] = left[item], right[item], True
-    gaps = [
-        [right[a] + left[b] + (space.node if wide[a] or wide[b] else _BETWEEN_DUMMIES) for a, b in pairwise(row)]
-        for row in rows
-    ]
-    x = columns(graph, rows, gaps, passing(drawn, trunks))
-    drawing = _Drawing(items, graph, x, stacked(graph, rows, x, items.boxes, open_ends, space))
-    drawing.trace()
-    inner = [node for row in rows[1:-1] for node in row]
+    trunks = frozenset(items.of_call[call] for call in bus)
+    plan = Plan(items.successors, drawn_edges(items.successors, open_ends), items.boxes, open_ends, trunks)
+    labels = [(shape, item in trunks) for item, shape in enumerate(items.shapes)]
+    pieces = [*items.of_call[1:-1], *items.of_edge]
+    rows = [[item for i in row if (item := pieces[i]) is not None] for row in wanted]
+    joined = [item for item, call in zip(items.of_call[1:-1], boxes, strict=True) if call.tapped]
+    sketch = _sketch(plan, labels, [*rows, *([0, item] for item in joined)], space, effort)
     return CoreShape(
         number,
-        max(0.0, *(left[node] - x[node] for node in inner)),
-        max(0.0, *(x[node] + right[node] for node in inner)),
-        drawing.height,
+        sketch.left,
+        sketch.right,
+        sketch.top[-1],
         items.calls,
-        tuple(drawing.centre(item) for item in items.of_call[1:-1]),
-        tuple(map(drawing.edge, ends, items.of_edge)),
+        tuple((sketch.x[item], sketch.top[item] + items.boxes[item][2] / 2) for item in items.of_call[1:-1]),
+        tuple(items.edge(sketch, end, middle) for end, middle in zip(ends, items.of_edge, strict=True)),
+        tapped=any(shape.tapped for shape in (*boxes, *blocks)),
     )
+
+
+def _sketch(
+    plan: Plan,
+    labels: Sequence[Hashable],
+    wanted: Sequence[Sequence[int]],
+    space: Spacing,
+    effort: Effort,
+) -> Sketch:
+    """Draw a core from its cells if that costs no more crossings than to draw it as a whole.
+
+    Left and right are swapped where items then rather stand as `wanted`; 0 is the middle.
+    """
+    order, cells = find_cells(plan.successors, plan.drawn, labels, open_exit=plan.open_ends[1])
+    items = len(plan.boxes)
+    if items > _HUGE:
+        # Two drawings to compare would take long: the cells decide if they are most of it.
+        repeated = sum(len(cell.items) for each in cells.values() for cell in each)
+        cells = cells if repeated > items / 2 else {}
+    composition = Composition(plan, order, cells, space, effort) if cells else None
+    if composition is not None and items > _HUGE:
+        composition.is_drawn_with(0)
+        return composition.sketch()
+    whole = arranged(plan, space, effort.share(items))
+    if composition is not None and composition.is_drawn_with(whole.crossings):
+        return composition.sketch()
+    return set_out(plan, _turned(whole, wanted), space)
+
+
+def _turned(order: Arranged, wanted: Sequence[Sequence[int]]) -> Arranged:
+    """Swap left and right if most of the pairs of items that are to stand in an order stand the other way round."""
+
+    def place(item: int) -> float:
+        row = order.rows[order.graph.level[item]]
+        return row.index(item) - (len(row) - 1) / 2 if item else 0.0
+
+    lean = 0
+    for items in wanted:
+        places = [place(item) for item in items]
+        lean += sum((b > a) - (b < a) for a, b in combinations(places, 2))
+    if lean >= 0:
+        return order
+    return Arranged(order.graph, [row[::-1] for row in order.rows], order.crossings)
 
 
 class _Items:
@@ -108,18 +132,13 @@ class _Items:
         self.of_call = [0]
         self.of_edge: list[int | None] = []
         self.boxes: list[Box] = [(0.0, 0.0, 0.0)]  # left, right, height; the ends of the core take no room
+        self.shapes = [0]
         self.successors: list[list[int]] = [[]]
         for (_, b), block in zip(ends, blocks, strict=True):
             while len(self.of_call) < b:  # a call comes after the edges into it
-                call = calls[len(self.of_call) - 1]
-                self._close(call.left, call.right, call.height)
-            if block.size:
-                self.of_edge.append(len(self.boxes))
-                self.boxes.append((block.left, block.right, block.height))
-                self.successors.append([])
-            else:
-                self.of_edge.append(None)
-        self._close(0.0, 0.0, 0.0)
+                self.of_call.append(self._add(calls[len(self.of_call) - 1]))
+            self.of_edge.append(self._add(block) if block.size else None)
+        self.of_call.append(self._add(Shape(0, 0.0, 0.0, 0.0, 0)))
         for (a, b), middle in zip(ends, self.of_edge, strict=True):
             u, v = self.of_call[a], self.of_call[b]
             if middle is None:
@@ -128,58 +147,18 @@ class _Items:
                 self.successors[u].append(middle)
                 self.successors[middle].append(v)
 
-    def _close(self, left: float, right: float, height: float) -> None:
-        self.of_call.append(len(self.boxes))
-        self.boxes.append((left, right, height))
+    def _add(self, shape: Shape) -> int:
+        self.boxes.append((shape.left, shape.right, shape.height))
+        self.shapes.append(shape.number)
         self.successors.append([])
+        return len(self.boxes) - 1
 
-
-@dataclass(slots=True)
-class _Drawing:
-    """A finished drawing of a core."""
-
-    items: _Items
-    graph: LayeredGraph
-    x: list[float]
-    stack: Stack
-    traces: list[Points] = field(default_factory=list)
-
-    @property
-    def height(self) -> float:
-        return self.stack.top[-1]
-
-    def centre(self, item: int) -> Point:
-        return self.x[item], self.stack.top[item] + self.items.boxes[item][2] / 2
-
-    def edge(self, ends: tuple[int, int], middle: int | None) -> EdgeShape:
-        """Read off the ways of an edge with or without a block."""
-        u, v = (self.items.of_call[end] for end in ends)
+    def edge(self, sketch: Sketch, ends: tuple[int, int], middle: int | None) -> EdgeShape:
+        """Read off the ways of an edge with or without a block; at an open end there are none."""
+        u, v = (self.of_call[end] for end in ends)
+        ways = sketch.ways
         if middle is None:
-            return EdgeShape(self._way(u, v))
-        return EdgeShape(self._way(u, middle), (self.x[middle], self.stack.top[middle]), self._way(middle, v))
-
-    def _way(self, u: int, v: int) -> Points:
-        """From the bottom of item u along its line to the top of item v; none at an open end."""
-        last = self.graph.last_before(v, u)
-        if last < 0:
-            return ()
-        if v < self.graph.items - 1:
-            return simplified((*self._traced(last, v), (self.x[v], self.stack.top[v])))
-        return simplified((*self.traces[last], (self.x[last], self.stack.top[v])))
-
-    def trace(self) -> None:
-        """Find the way from its producer to every node on a line; a long straight trunk is one point."""
-        x, items = self.x, self.graph.items
-        self.traces = [((x[item], self.stack.top[item] + self.items.boxes[item][2]),) for item in range(items)]
-        for node in range(items, len(x)):
-            (above,) = self.graph.up[node]
-            self.traces.append(self._traced(above, node))
-
-    def _traced(self, a: int, b: int) -> Points:
-        """From a's producer to the edge's arrival in the column of b; a way from the core's entry begins there."""
-        if a == 0:
-            return ((self.x[b], 0.0),)
-        if (a, b) not in self.stack.slant:
-            return self.traces[a]
-        leave, reach = self.stack.slant[a, b]
-        return (*self.traces[a], (self.x[a], leave), (self.x[b], reach))
+            return EdgeShape(ways.get((u, v), ()))
+        block = (sketch.x[middle], sketch.top[middle])
+        side = -1 if middle in sketch.mirrored else 1
+        return EdgeShape(ways.get((u, middle), ()), block, ways.get((middle, v), ()), side)

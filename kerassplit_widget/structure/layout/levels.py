@@ -15,7 +15,7 @@ References
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 __all__ = ["levelings"]
 
@@ -27,6 +27,7 @@ def levelings(
     drawn: Sequence[Sequence[int]],
     rows: Sequence[int],
     steps: int,
+    pinned: Collection[int] = (),
 ) -> Iterator[tuple[list[int], list[int]]]:
     """Assign levels to the items of a core in several ways, without repeating one.
 
@@ -40,6 +41,8 @@ def levelings(
         How many rows each item takes, at least 1.
     steps : int
         What one way may cost; the cheap ones come first.
+    pinned : collection of int
+        Items that only item 0 leads to, and that stand on the first level, alone.
 
     Yields
     ------
@@ -53,12 +56,19 @@ def levelings(
     for costs in (1, 0, -1):
         found.append(_pulled_down(early, successors, drawn, rows, costs=costs))
         if found[-1] not in found[:-1]:
-            yield _compressed(found[-1], rows)
+            yield _compressed(_pinned(found[-1], pinned), rows)
     for together in (True, False):
         shortest = _shortest(early, successors, drawn, rows, steps, together=together)
         if shortest is not None and shortest not in found:
             found.append(shortest)
-            yield _compressed(shortest, rows)
+            yield _compressed(_pinned(shortest, pinned), rows)
+
+
+def _pinned(row: list[int], pinned: Collection[int]) -> list[int]:
+    """Put some items on a row of their own, just below item 0."""
+    if not pinned:
+        return row
+    return [1 if i in pinned else value + (i > 0) for i, value in enumerate(row)]
 
 
 def _compressed(row: Sequence[int], rows: Sequence[int]) -> tuple[list[int], list[int]]:

@@ -17,6 +17,8 @@ from kerassplit_widget.structure.regions.tree import SOURCE, Region
 
 __all__ = ["Measurer"]
 
+_DOMINANT = 0.55  # share of the calls, from which on a branch stands on the axis
+
 
 class Measurer:
     """Gives every region of a tree its shape.
@@ -28,14 +30,33 @@ class Measurer:
     spacing : Spacing
     bus : collection of int
         Calls whose lines run in one trunk wherever they lie in a core.
+    tapped : collection of int
+        Calls that are joined with a bus on the right of all.
+    aside : collection of int
+        Calls that need nothing but the bus. They stand between it and the rest.
+    inputs, outputs : sequence of int
+        Calls to stand in this order from left to right where that is free.
     """
 
-    def __init__(self, sizes: Iterable[tuple[float, float]], spacing: Spacing, bus: Collection[int] = ()) -> None:
+    def __init__(
+        self,
+        sizes: Iterable[tuple[float, float]],
+        spacing: Spacing,
+        bus: Collection[int] = (),
+        tapped: Collection[int] = (),
+        aside: Collection[int] = (),
+        inputs: Sequence[int] = (),
+        outputs: Sequence[int] = (),
+    ) -> None:
         self.spacing = spacing
         self.bus = frozenset(bus)
         self._shapes: dict[Hashable, Shape] = {}
-        self.boxes = [self._box(size) for size in sizes]
+        self.boxes = [self._box(size, call in tapped, call in aside) for call, size in enumerate(sizes)]
         self._effort = Effort()
+        # For open entries and exits: from calls and regions to their place among inputs and outputs.
+        self._ranks: tuple[dict[int | Region, int], ...] = tuple(
+            {call: i for i, call in enumerate(calls)} for calls in (inputs, outputs)
+        )
         self._colours: dict[Hashable, int] = {}
         self._measured: dict[Region, Measured] = {}
 
@@ -45,6 +66,7 @@ class Measurer:
         for region in reversed(list(tree.walk())):
             # At an open end there are no edges to fan out, and branches are aligned to the other.
             open_ends = (region.entry == SOURCE, region.exit == sink)
+            self._rank(region, open_ends)
             if region.kind == "series":
                 found = self._series(region, open_ends)
             elif region.kind == "parallel":
@@ -54,12 +76,30 @@ class Measurer:
             self._measured[region] = found
         return self._measured
 
-    def _box(self, size: tuple[float, float]) -> Shape:
-        shape = self._shapes.get(size)
+    def _box(self, size: tuple[float, float], tapped: bool, aside: bool) -> Shape:
+        key = (size, tapped, aside)
+        shape = self._shapes.get(key)
         if shape is None:
             width, height = size
-            shape = self._shapes[size] = Shape(len(self._shapes) + 1, width / 2, width / 2, height, 1)
+            shape = Shape(len(self._shapes) + 1, width / 2, width / 2, height, 1, tapped=tapped, aside=aside)
+            self._shapes[key] = shape
         return shape
+
+    def _rank(self, region: Region, open_ends: tuple[bool, bool]) -> None:
+        """Note the first of the inputs in a region with an open entry, of the outputs in one with an open exit."""
+        for ranks, is_open in zip(self._ranks, open_ends, strict=True):
+            found = [ranks[child] for child in region.children if child in ranks] if is_open and ranks else ()
+            if found:
+                ranks[region] = min(found)
+
+    def _in_order(self, branches: Sequence[Region], open_ends: tuple[bool, bool]) -> list[Region] | None:
+        """Sort branches by the inputs or outputs in them; None if these have no say."""
+        if any(self._shape(branch).tapped for branch in branches):
+            return None
+        for ranks, is_open in zip(self._ranks, open_ends, strict=True):
+            if is_open and sum(branch in ranks for branch in branches) > 1:
+                return sorted(branches, key=lambda branch: ranks.get(branch, len(ranks)))
+        return None
 
     def _shape(self, region: Region) -> Shape:
         return self._measured[region].shape
@@ -81,12 +121,15 @@ class Measurer:
         return Measured(shape, children)
 
     def _parallel(self, region: Region, open_ends: tuple[bool, bool]) -> Measured:
-        branches = sorted(region.regions, key=lambda branch: self._shape(branch).number)
+        branches = self._in_order(region.regions, open_ends)
+        ordered = branches is not None
+        if branches is None:
+            branches = sorted(region.regions, key=lambda branch: self._shape(branch).number)
         inner = [self._shape(branch) for branch in branches]
-        key = ("parallel", open_ends, *(shape.number for shape in inner))
+        key = ("parallel", open_ends, ordered, *(shape.number for shape in inner))
         shape = self._shapes.get(key)
         if shape is None:
-            shape = _parallel_shape(len(self._shapes) + 1, inner, region.size, open_ends, self.spacing)
+            shape = _parallel_shape(len(self._shapes) + 1, inner, region.size, open_ends, self.spacing, ordered=ordered)
             self._shapes[key] = shape
         return Measured(shape, tuple(branches))
 
@@ -99,13 +142,25 @@ class Measurer:
         boxes = [self.boxes[call] for call in calls]
         bus = frozenset(local[call] for call in (region.entry, *calls) if call in self.bus)
         numbers = [shape.number for shape in (*boxes, *blocks)]
-        key = ("core", open_ends, len(calls), bus, *ends, *numbers)
+        wanted = self._wanted(calls, edges, open_ends)
+        key = ("core", open_ends, len(calls), bus, wanted, *ends, *numbers)
         shape = self._shapes.get(key)
         if shape is None:
             number = len(self._shapes) + 1
-            shape = core_shape(number, boxes, ends, blocks, open_ends, bus, self.spacing, self._effort)
+            shape = core_shape(number, boxes, ends, blocks, open_ends, bus, self.spacing, self._effort, wanted)
             self._shapes[key] = shape
         return Measured(shape, (*calls, *edges))
+
+    def _wanted(
+        self, calls: Sequence[int], edges: Sequence[Region], open_ends: tuple[bool, bool]
+    ) -> tuple[tuple[int, ...], ...]:
+        """List what holds inputs and outputs, each in their order: calls by place, then edges."""
+        pieces = (*calls, *edges)
+        rows = []
+        for ranks, is_open in zip(self._ranks, open_ends, strict=True):
+            ranked = sorted((ranks[piece], i) for i, piece in enumerate(pieces) if piece in ranks) if is_open else []
+            rows.append(tuple(i for _, i in ranked))
+        return tuple(rows)
 
     def _canonical(self, core: Region) -> list[int]:
         """Sort the core's own calls topologically, by structure instead of by number.
@@ -141,7 +196,9 @@ def _series_shape(number: int, inner: Sequence[Shape], size: int, fans: int, spa
     left = max((shape.left for shape in inner), default=0.0)
     right = max((shape.right for shape in inner), default=0.0)
     height = sum(shape.height for shape in inner) + (max(0, len(inner) - 1) + fans) * space.rank
-    return Shape(number, left, right, height, size)
+    tapped = any(shape.tapped for shape in inner)
+    aside = bool(inner) and all(shape.aside for shape in inner)
+    return Shape(number, left, right, height, size, tapped=tapped, aside=aside)
 
 
 def _parallel_shape(
@@ -150,26 +207,35 @@ def _parallel_shape(
     size: int,
     open_ends: tuple[bool, bool],
     space: Spacing,
+    *,
+    ordered: bool,
 ) -> ParallelShape:
-    """Put branches side by side, the skip in a lane on the lighter side."""
-    branches = [i for i, shape in enumerate(inner) if shape.size]
+    """Put branches side by side, the skip in a lane on the lighter side, what hangs on a bus to the right."""
+    branches = [i for i, shape in enumerate(inner) if shape.size and not shape.aside]
     height = max(shape.height for shape in inner)
-    axis, left, right = _side_by_side([inner[i] for i in branches], size, space)
-    slots = [(0.0, 0.0)] * len(inner)
-    for i, x in zip(branches, axis, strict=True):
-        slack = height - inner[i].height
+    tapped = any(shape.tapped for shape in inner)
+    side_by_side = _in_a_row if ordered else _side_by_side
+    axis, left, right = side_by_side([inner[i] for i in branches], size, space)
+    across = dict(zip(branches, axis, strict=True))
+    for i, shape in enumerate(inner):
+        if shape.aside:
+            across[i] = right + space.node + shape.left
+            right = across[i] + shape.right
+        elif not shape.size and not branches:
+            across[i] = 0.0
+        elif not shape.size and right <= left and not tapped:
+            right += space.lane
+            across[i] = right
+        elif not shape.size:
+            left += space.lane
+            across[i] = -left
+    slots = []
+    for i, shape in enumerate(inner):
+        slack = height - shape.height if shape.size else 0.0
         # Inputs stand close to what reads them, outputs close to what makes them.
         y = {(True, False): slack, (False, False): slack / 2}.get(open_ends, 0.0)
-        slots[i] = (x, y)
-    if len(branches) < len(inner):
-        (skip,) = set(range(len(inner))) - set(branches)
-        if right <= left:
-            right += space.lane
-            slots[skip] = (right, 0.0)
-        else:
-            left += space.lane
-            slots[skip] = (-left, 0.0)
-    return ParallelShape(number, left, right, height, size, tuple(slots))
+        slots.append((across[i], y))
+    return ParallelShape(number, left, right, height, size, tuple(slots), tapped=tapped)
 
 
 def _side_by_side(inner: Sequence[Shape], size: int, space: Spacing) -> tuple[list[float], float, float]:
@@ -177,20 +243,46 @@ def _side_by_side(inner: Sequence[Shape], size: int, space: Spacing) -> tuple[li
 
     A branch with at least 55 % of the calls goes on the axis and the others beside it, each on the
     side that is lighter so far. Otherwise the row is centred, the largest branch in the middle.
+    Between a branch that is joined with a bus and the bus on the right are only others such.
     """
+    tapped = any(shape.tapped for shape in inner)
     by_size = sorted(range(len(inner)), key=lambda i: (-inner[i].size, inner[i].number, i))
+    if not inner:
+        return [], space.lane / 2, space.lane / 2
     first = inner[by_size[0]]
     axis = [0.0] * len(inner)
     left, right = first.left, first.right
     for i in by_size[1:]:
         shape = inner[i]
-        if right <= left:
+        if shape.tapped if tapped else right <= left:
             axis[i] = right + space.node + shape.left
             right = axis[i] + shape.right
         else:
             axis[i] = -(left + space.node + shape.right)
             left = -axis[i] + shape.left
-    if first.size < 0.55 * size and len(inner) % 2 == 0:  # an odd row has its middle on the axis
+    if first.size < _DOMINANT * size and len(inner) % 2 == 0:  # an odd row has its middle on the axis
+        shift = (left - right) / 2
+        axis = [x + shift for x in axis]
+        left = right = (left + right) / 2
+    return axis, left, right
+
+
+def _in_a_row(inner: Sequence[Shape], size: int, space: Spacing) -> tuple[list[float], float, float]:
+    """Do the same for branches that keep their order from left to right."""
+    n = len(inner)
+    pivot = max(range(n), key=lambda i: inner[i].size)
+    alone = inner[pivot].size >= _DOMINANT * size
+    if not alone:
+        pivot = n // 2
+    axis = [0.0] * n
+    left, right = inner[pivot].left, inner[pivot].right
+    for i in range(pivot + 1, n):
+        axis[i] = right + space.node + inner[i].left
+        right = axis[i] + inner[i].right
+    for i in range(pivot - 1, -1, -1):
+        axis[i] = -(left + space.node + inner[i].right)
+        left = -axis[i] + inner[i].left
+    if not alone and n % 2 == 0:
         shift = (left - right) / 2
         axis = [x + shift for x in axis]
         left = right = (left + right) / 2

@@ -35,13 +35,14 @@ class Placement:
 
 @dataclass(slots=True)
 class _Spot:
-    """A region that waits to be placed: its axis and top, and the ways to it and on."""
+    """A region that waits to be placed: its axis and top, the ways to it and on; side -1 is a mirror image."""
 
     region: Region
     x: float
     y: float
     way: Points
     way_on: Points
+    side: int = 1
 
 
 def place(
@@ -98,7 +99,7 @@ def _place_series(
             on: Points = ((x, bottom + rank),)
             if i == len(region.children) - 1:
                 on = _joined(on, spot.way_on)
-            work.append(_Spot(child, x, y, way, on))
+            work.append(_Spot(child, x, y, way, on, spot.side))
             y, way = bottom, ()
     if way and spot.way_on:
         routes[previous, region.exit] = _joined(way, spot.way_on)
@@ -114,11 +115,11 @@ def _place_parallel(
     """Hand each branch its axis; its ways are vertical until the branches fan in and out."""
     for child, (dx, dy) in zip(measured.children, shape.slots, strict=True):
         assert isinstance(child, Region)
-        x, top = spot.x + dx, spot.y + dy
+        x, top = spot.x + spot.side * dx, spot.y + dy
         way = _joined(spot.way, ((x, spot.y), (x, top)))
         bottom = top + shapes[child].shape.height
         on = _joined(((x, bottom), (x, spot.y + shape.height)), spot.way_on)
-        work.append(_Spot(child, x, top, way, on))
+        work.append(_Spot(child, x, top, way, on, spot.side))
 
 
 def _place_core(spot: _Spot, measured: Measured, shape: CoreShape, found: Placement, work: list[_Spot]) -> None:
@@ -127,7 +128,7 @@ def _place_core(spot: _Spot, measured: Measured, shape: CoreShape, found: Placem
     calls = len(shape.calls)
     for call, (dx, dy) in zip(measured.children[:calls], shape.calls, strict=True):
         assert isinstance(call, int)
-        found.x[call], found.y[call] = spot.x + dx, spot.y + dy
+        found.x[call], found.y[call] = spot.x + spot.side * dx, spot.y + dy
     for child, edge in zip(measured.children[calls:], shape.edges, strict=True):
         assert isinstance(child, Region)
         way, on = _moved(edge.way, spot), _moved(edge.way_on, spot)
@@ -136,7 +137,8 @@ def _place_core(spot: _Spot, measured: Measured, shape: CoreShape, found: Placem
         if edge.block is not None:
             if child.exit == region.exit:
                 on = _joined(on, spot.way_on)
-            work.append(_Spot(child, spot.x + edge.block[0], spot.y + edge.block[1], way, on))
+            x, top = spot.x + spot.side * edge.block[0], spot.y + edge.block[1]
+            work.append(_Spot(child, x, top, way, on, spot.side * edge.side))
             continue
         if child.exit == region.exit:
             way = _joined(way, spot.way_on)
@@ -150,4 +152,4 @@ def _joined(way: Points, on: Points) -> Points:
 
 
 def _moved(points: Points, spot: _Spot) -> Points:
-    return tuple((spot.x + x, spot.y + y) for x, y in points)
+    return tuple((spot.x + spot.side * x, spot.y + y) for x, y in points)

@@ -23,7 +23,9 @@ _DRAFTS = 48  # of one core, at most
 _STEPS = 400_000  # for one core at most
 _STEPS_PER_ITEM = 12_000
 _LEAST_PER_ITEM = 40  # even when the steps of the whole graph are used up
-_WHOLE = 1_200_000  # steps for one graph
+_HUGE = 2_000  # items of a core, for each further one of which there are only
+_STEPS_PER_FURTHER = 8
+_WHOLE = 2_400_000  # steps for one graph
 
 
 class Effort:
@@ -34,9 +36,12 @@ class Effort:
 
     def share(self, items: int) -> int:
         """Take what one core of so many items may use."""
+        further = max(0, items - _HUGE)
+        least = _LEAST_PER_ITEM * (items - further) + _STEPS_PER_FURTHER * further
         steps = min(_STEPS, _STEPS_PER_ITEM * items, self.left // 3)
+        steps = max(steps, least) if not further else least
         self.left -= steps
-        return max(steps, _LEAST_PER_ITEM * items)
+        return steps
 
 
 @dataclass(slots=True)
@@ -66,7 +71,8 @@ def ordered(
     rows: Sequence[int],
     trunks: Collection[int],
     steps: int,
-) -> tuple[LayeredGraph, list[list[int]]]:
+    pinned: Collection[int] = (),
+) -> tuple[LayeredGraph, list[list[int]], int]:
     """Choose levels and trunks for a core, and the order on each level.
 
     Parameters
@@ -81,18 +87,21 @@ def ordered(
         Items whose lines must run in one trunk.
     steps : int
         What may be spent, roughly.
+    pinned : collection of int
+        Items that stand on the first level, alone.
 
     Returns
     -------
     graph : LayeredGraph
     rows : list of list of int
         The nodes of each level from left to right.
+    crossings : int
     """
     random = Random(3)  # the same for every core: equal cores are ordered equally
     ways = (
         (levels, together)
         for heights in (rows, [1] * len(rows))
-        for levels in levelings(successors, drawn, heights, steps // 4)
+        for levels in levelings(successors, drawn, heights, steps // 4, pinned)
         for together in (True, False)
     )
     best: dict[bool, _Draft] = {}  # with and without trunks, because neither easily becomes the other
@@ -116,4 +125,5 @@ def ordered(
         left -= max(1, share * len(drafts))
         drafts.sort(key=_Draft.rank)
         del drafts[(len(drafts) + 1) // 2 :]
-    return drafts[0].order.graph, drafts[0].order.rows()
+    best_order = drafts[0].order
+    return best_order.graph, best_order.rows(), best_order.crossings

@@ -6,7 +6,7 @@ Coordinates are relative: x to the region's axis, y to its top, y growing downwa
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from kerassplit_widget.structure.regions.tree import Region
 
@@ -54,7 +54,8 @@ class Shape:
     """The room a region takes: to the left and right of its axis, and from top to bottom.
 
     `number` tells shapes apart: two regions have the same number exactly if they share the shape. A
-    single call has a shape too, its box.
+    single call has a shape too, its box. `tapped` says whether a call in it is joined with a bus, which runs on its
+    right; `aside` whether it hangs on the bus alone.
     """
 
     number: int
@@ -62,6 +63,8 @@ class Shape:
     right: float
     height: float
     size: int
+    tapped: bool = field(default=False, kw_only=True)
+    aside: bool = field(default=False, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,7 +76,7 @@ class ParallelShape(Shape):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EdgeShape:
-    """An edge of a core: the way to its block, the block's axis and top, and the way on.
+    """An edge of a core: the way to its block, the block's axis and top, the way on, and whether the block is mirrored.
 
     A plain edge has no block (None) and only the first way. Ways begin at the core's top if they
     come from the entry, and end at its bottom if they lead to the exit.
@@ -82,6 +85,7 @@ class EdgeShape:
     way: Points
     block: Point | None = None
     way_on: Points = ()
+    side: int = 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)

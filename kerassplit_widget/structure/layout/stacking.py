@@ -11,7 +11,7 @@ change their column. Lines whose slants have columns in common slant at the same
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -49,6 +49,7 @@ def stacked(
     boxes: Sequence[Box],
     open_ends: tuple[bool, bool],
     space: Spacing,
+    shifts: Mapping[tuple[int, int], float] | None = None,
 ) -> Stack:
     """Stack boxes and slants.
 
@@ -65,6 +66,8 @@ def stacked(
         Whether the entry and the exit stand for nothing. Things hang from the top if the exit does,
         stand on the ground if the entry does, and otherwise float in the middle of the room they have.
     space : Spacing
+    shifts : mapping of (int, int) to float, optional
+        For edges that do not lead to the column of their lower end the x where they arrive.
     """
     pile = _Pile(space)
     box_of = [-1] * graph.items
@@ -75,6 +78,7 @@ def stacked(
             if x[node] != x[item]:  # from here on it is but a broad line
                 break
             bodies.add(node)
+    arrivals = shifts or {}
     half_node, half_lane = space.node / 2, space.lane / 2
     for row, next_row in pairwise(rows[1:]):
         for node in row:
@@ -84,10 +88,12 @@ def stacked(
         if next_row is rows[-1]:
             break
         spans = sorted(
-            (min(x[a], x[b]) - half_lane, max(x[a], x[b]) + half_lane, a, b)
+            (min(x[a], goal) - half_lane, max(x[a], goal) + half_lane, a, b)
             for a in row
             for b in graph.down[a]
-            if b not in bodies and (x[a] != x[b] or a < graph.items or a in bodies or b < graph.items)
+            if b not in bodies
+            for goal in (arrivals.get((a, b), x[b]),)
+            if x[a] != goal or a < graph.items or a in bodies or b < graph.items
         )
         start = 0
         end = float("-inf")

@@ -71,11 +71,11 @@ class _Ordered:
         return self.items[0] if len(self.items) == 1 else Item("block", self.label, self.size, self.items)
 
 
-def reads_of(graph: LayerGraph, calls: Sequence[int]) -> list[list[int]]:
+def reads_of(predecessors: Sequence[Sequence[int]], calls: Sequence[int]) -> list[list[int]]:
     """Tell for each of some calls, in canonical order, how far before it those lie that it reads; 0 is outside."""
     place = {number: i for i, number in enumerate(calls)}
     return [
-        sorted({i - place[source] if source in place else 0 for source in graph.predecessors[number]})
+        sorted({i - place[source] if source in place else 0 for source in predecessors[number]})
         for i, number in enumerate(calls)
     ]
 
@@ -167,7 +167,9 @@ class Labels:
 
     def _are_alike(self, branches: Sequence[_Ordered]) -> bool:
         """Tell whether branches of one label are wired alike also into and out of the groups in them."""
-        shapes = [reads_of(self._graph, list(branch.as_item().calls())) for branch in branches if branch.items]
+        shapes = [
+            reads_of(self._graph.predecessors, list(branch.as_item().calls())) for branch in branches if branch.items
+        ]
         return bool(shapes) and all(shape == shapes[0] for shape in shapes)
 
     def _core(self, region: Region, inner: dict[int, _Ordered], members: Sequence[Item]) -> _Ordered:

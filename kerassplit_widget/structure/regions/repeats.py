@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from kerassplit_widget.structure.regions.items import Item
-from kerassplit_widget.structure.regions.rows import Row
+from kerassplit_widget.structure.regions.rows import Row, Wiring
 
-__all__ = ["Repeat", "find_repeats"]
+__all__ = ["Repeat", "best_division", "find_repeats", "fold_repeats", "joined"]
 
 Repeat = tuple[int, int, int]
 """First item, items of one copy, number of copies."""
@@ -26,7 +27,52 @@ _PHASES = 16
 """How many ways to divide a stretch into copies are tried."""
 
 
-def find_repeats(row: Row, least: int, misfit: Callable[[Item, Item], int]) -> list[Repeat]:
+def fold_repeats(
+    items: list[Item],
+    wiring: Wiring,
+    label: Callable[..., int],
+    least: int,
+    misfit: Callable[[Item, Item], int],
+    longest: int = _LONGEST,
+) -> list[Item]:
+    """Make one item of each stretch of like copies, until there are no more.
+
+    Parameters
+    ----------
+    items : list of Item
+        In canonical order.
+    wiring : Wiring
+        Of their graph.
+    label : callable
+        Gives equal numbers to equal structures.
+    least, misfit, longest
+        As `find_repeats` takes them.
+    """
+    while True:
+        row = wiring.row(items)
+        repeats = find_repeats(row, least, misfit, longest)
+        if not repeats:
+            return items
+        items, done = [], 0
+        for first, length, count in repeats:
+            borders = range(first, first + length * count, length)
+            copies = [joined(row, a, a + length, label) for a in borders]
+            size = sum(copy.size for copy in copies)
+            whole = Item("repeat", label("repeat", count, copies[0].label), size, copies, count=count)
+            items += [*row.items[done:first], whole]
+            done = first + length * count
+        items += row.items[done:]
+
+
+def joined(row: Row, start: int, end: int, label: Callable[..., int], kind: Literal["unit", "block"] = "block") -> Item:
+    """Make one item of neighbours in a row; a single one is left as it is."""
+    if end - start == 1:
+        return row.items[start]
+    structure: tuple[Hashable, ...] = row.shape(start, end)
+    return Item(kind, label("stretch", *structure), row.size(start, end), row.items[start:end])
+
+
+def find_repeats(row: Row, least: int, misfit: Callable[[Item, Item], int], longest: int = _LONGEST) -> list[Repeat]:
     """Find stretches of like copies that do not overlap, those of the shortest copies first.
 
     Parameters
@@ -37,6 +83,8 @@ def find_repeats(row: Row, least: int, misfit: Callable[[Item, Item], int]) -> l
     misfit : callable
         How ill an item fits as the first of a copy, given the last of a copy; among divisions that cut equally
         few tensors the least wins.
+    longest : int
+        The most items that one copy may have.
 
     Returns
     -------
@@ -59,9 +107,9 @@ def find_repeats(row: Row, least: int, misfit: Callable[[Item, Item], int]) -> l
         if copies > 1:
             heapq.heappush(heap, (length, -copies, start, end))
 
-    longest = min(n // 2, _LONGEST, _EFFORT // max(n, 1))
+    longest = min(n // 2, longest, _EFFORT // max(n, 1))
     for length in range(1, longest + 1):
-        for start, end in _runs(labels[:-length] == labels[length:]):
+        for start, end in _runs(labels[:-length] == labels[length:], length):
             propose(start, end + length, length)
     found: list[Repeat] = []
     while heap:
@@ -70,7 +118,7 @@ def find_repeats(row: Row, least: int, misfit: Callable[[Item, Item], int]) -> l
             for a, b in _runs(free[start:end]):
                 propose(start + a, start + b, length)
             continue
-        repeat = _best_division(row, start, end, length, misfit)
+        repeat = best_division(row, start, end, length, misfit)
         if repeat is None:
             continue
         first, _, copies = repeat
@@ -84,15 +132,31 @@ def find_repeats(row: Row, least: int, misfit: Callable[[Item, Item], int]) -> l
     return sorted(found)
 
 
-def _runs(flags: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:
-    """List the stretches of True as (first, one past the last)."""
+def _runs(flags: npt.NDArray[np.bool_], least: int = 1) -> list[tuple[int, int]]:
+    """List the stretches of at least so many True as (first, one past the last)."""
     padded = np.concatenate([[False], flags, [False]])
-    borders = np.flatnonzero(padded[1:] != padded[:-1]).tolist()
-    return list(zip(borders[::2], borders[1::2], strict=True))
+    borders = np.flatnonzero(padded[1:] != padded[:-1]).reshape(-1, 2)
+    runs: list[list[int]] = borders[borders[:, 1] - borders[:, 0] >= least].tolist()
+    return [(first, end) for first, end in runs]
 
 
-def _best_division(row: Row, start: int, end: int, length: int, misfit: Callable[[Item, Item], int]) -> Repeat | None:
-    """Divide a stretch of period `length` into the most like copies, where the fewest tensors cross."""
+def best_division(row: Row, start: int, end: int, length: int, misfit: Callable[[Item, Item], int]) -> Repeat | None:
+    """Divide a stretch of period `length` into the most like copies, where the fewest tensors cross.
+
+    Parameters
+    ----------
+    row : Row
+    start, end : int
+        The stretch: each of its items has the label of the one `length` items before it.
+    length : int
+    misfit : callable
+        As `find_repeats` takes it.
+
+    Returns
+    -------
+    Repeat or None
+        None if no two neighbours are alike.
+    """
     copies, slack = divmod(end - start, length)
 
     def cost(first: int) -> tuple[int, int, int]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, chain
 
-from kerassplit_widget.structure.graph import LayerGraph
 from kerassplit_widget.structure.regions.items import Item, reads_of
 
 __all__ = ["Row", "Shape", "Wiring"]
@@ -71,11 +71,22 @@ class Row:
 
 
 class Wiring:
-    """Makes rows of one graph."""
+    """Makes rows of one graph.
 
-    def __init__(self, graph: LayerGraph) -> None:
-        self._graph = graph
-        self._place = [-1] * len(graph)  # of a call in the row at hand; -1 is outside
+    Parameters
+    ----------
+    predecessors, successors : sequence of sequences of int
+        For each call those that it reads and those that read it.
+    inputs : collection of int
+        The raw inputs among the calls.
+    """
+
+    def __init__(
+        self, predecessors: Sequence[Sequence[int]], successors: Sequence[Sequence[int]], inputs: Collection[int]
+    ) -> None:
+        self._predecessors, self._successors = predecessors, successors
+        self._inputs = frozenset(inputs)
+        self._place = [-1] * len(predecessors)  # of a call in the row at hand; -1 is outside
 
     def row(self, items: list[Item]) -> Row:
         """Find the wiring between neighbouring items."""
@@ -85,27 +96,29 @@ class Wiring:
                 self._place[number] = i
         needs = [self._needs(i, numbers) for i, numbers in enumerate(calls)]
         first = [0, *accumulate(map(len, calls))]
-        row = Row(items, needs, reads_of(self._graph, list(chain.from_iterable(calls))), first, *self._widths(calls))
+        row = Row(
+            items, needs, reads_of(self._predecessors, list(chain.from_iterable(calls))), first, *self._widths(calls)
+        )
         for numbers in calls:
             for number in numbers:
                 self._place[number] = -1
         return row
 
     def _needs(self, i: int, calls: list[int]) -> list[int]:
-        places = {self._place[source] for number in calls for source in self._graph.predecessors[number]}
+        places = {self._place[source] for number in calls for source in self._predecessors[number]}
         return sorted({i - place if place >= 0 else 0 for place in places if place != i})
 
     def _widths(self, calls: list[list[int]]) -> tuple[list[int], list[int]]:
-        place, graph, end = self._place, self._graph, len(calls)
+        place, end = self._place, len(calls)
         # From each call that is read to the item that reads it last; the end is after all items.
-        last = {source: i for i, numbers in enumerate(calls) for n in numbers for source in graph.predecessors[n]}
+        last = {source: i for i, numbers in enumerate(calls) for n in numbers for source in self._predecessors[n]}
         change, inputs = [0] * (end + 2), [0] * (end + 2)
         for numbers in calls:
             for number in numbers:
-                if any(place[reader] < 0 for reader in graph.successors[number]):
+                if any(place[reader] < 0 for reader in self._successors[number]):
                     last[number] = end
         for number, until in last.items():
-            counted = inputs if graph.calls[number].is_input else change
+            counted = inputs if number in self._inputs else change
             counted[place[number] + 1] += 1
             counted[until + 1] -= 1
         width, raw = list(accumulate(change))[:-1], list(accumulate(inputs))[:-1]

@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from itertools import pairwise
 
 from kerassplit_widget.structure.graph import LayerGraph
+from kerassplit_widget.structure.regions.extending import extended
 from kerassplit_widget.structure.regions.items import Item, Labels
-from kerassplit_widget.structure.regions.repeats import find_repeats
+from kerassplit_widget.structure.regions.repeats import fold_repeats, joined
 from kerassplit_widget.structure.regions.rows import Row, Wiring
 
 __all__ = ["Folder"]
@@ -41,8 +42,10 @@ class Folder:
     """Folds sequences of items of one graph. The state of one folding."""
 
     def __init__(self, graph: LayerGraph, labels: Labels) -> None:
-        self._graph, self._labels, self._wiring = graph, labels, Wiring(graph)
-        self._few_inputs = sum(call.is_input for call in graph) <= _INPUTS
+        self._graph, self._labels = graph, labels
+        inputs = [number for number, call in enumerate(graph) if call.is_input]
+        self._wiring = Wiring(graph.predecessors, graph.successors, inputs)
+        self._few_inputs = len(inputs) <= _INPUTS
 
     def group(self, items: list[Item], name: str) -> Item:
         """Make the item of a scope.
@@ -89,6 +92,7 @@ class Folder:
                 for piece in (take(item.children) if gone else [item])
             ]
             items = self._fold_repeats(items, size)
+        items = extended(items, self._wiring, self._labels.of, self._misfit)
         if size <= _SMALL:
             return _flat(items, {"unit", "block"})
         items = self._fold_runs(self._wiring.row(items))
@@ -122,30 +126,14 @@ class Folder:
 
     def _join(self, row: Row, start: int, end: int, kind: str = "block") -> Item:
         """Make one item of neighbours; a single one is left as it is."""
-        if end - start == 1:
-            return row.items[start]
-        label = self._labels.of("stretch", *row.shape(start, end))
-        return Item("unit" if kind == "unit" else "block", label, row.size(start, end), row.items[start:end])
+        return joined(row, start, end, self._labels.of, "unit" if kind == "unit" else "block")
 
     # -- repeats ------------------------------------------------------------------------------------
 
     def _fold_repeats(self, items: list[Item], size: int) -> list[Item]:
         """Make one item of each stretch of like copies, until there are no more."""
         least = max(_MAJOR, min(2 * _MAJOR, size // 16))
-        while True:
-            row = self._wiring.row(items)
-            repeats = find_repeats(row, least, self._misfit)
-            if not repeats:
-                return items
-            items, done = [], 0
-            for first, length, count in repeats:
-                borders = range(first, first + length * count, length)
-                copies = [self._join(row, a, a + length) for a in borders]
-                label = self._labels.of("repeat", count, copies[0].label)
-                whole = Item("repeat", label, sum(copy.size for copy in copies), copies, count=count)
-                items += [*row.items[done:first], whole]
-                done = first + length * count
-            items += row.items[done:]
+        return fold_repeats(items, self._wiring, self._labels.of, least, self._misfit)
 
     def _misfit(self, first: Item, last: Item) -> int:
         """Rate a pair as first and last of a copy.

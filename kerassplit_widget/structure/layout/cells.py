@@ -1,0 +1,184 @@
+"""Cells: stretches of a core that are met again in it, so that all copies can be drawn alike.
+
+The search is that of folding (`regions.repeats`), on the wiring alone. A *cell* is a copy of a repeat that hands on
+one tensor only, that of its last item. What it reads from outside comes in at *ports*, one for each producer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+
+from kerassplit_widget.structure.regions.items import Item
+from kerassplit_widget.structure.regions.repeats import fold_repeats
+from kerassplit_widget.structure.regions.rows import Wiring
+
+__all__ = ["Cell", "Pattern", "find_cells"]
+
+_LEAST = 3  # items of a cell
+_LONGEST = 200
+_PHASES = 24  # ways to divide a stretch into cells that are tried
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """How all cells of one class are built.
+
+    Attributes
+    ----------
+    labels : tuple of Hashable
+        What each of its items is, in canonical order.
+    inner : tuple of tuple of int
+        For each item those that read it, within the cell.
+    ports : tuple of tuple of int
+        For each producer outside the items that read it.
+    """
+
+    labels: tuple[Hashable, ...]
+    inner: tuple[tuple[int, ...], ...]
+    ports: tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One copy.
+
+    Attributes
+    ----------
+    items : tuple of int
+        In canonical order; the last one alone is read from outside.
+    producers : tuple of int
+        The items outside that it reads, in the order of the pattern's ports.
+    """
+
+    items: tuple[int, ...]
+    producers: tuple[int, ...]
+
+
+def find_cells(
+    successors: Sequence[Sequence[int]],
+    drawn: Sequence[Sequence[int]],
+    labels: Sequence[Hashable],
+    *,
+    open_exit: bool,
+) -> tuple[list[int], dict[Pattern, list[Cell]]]:
+    """Find the repeated cells of a core.
+
+    Parameters
+    ----------
+    successors : sequence of sequences of int
+        Edges between the items of the core; item 0 is its entry, the last its exit.
+    drawn : sequence of sequences of int
+        Those edges that are drawn.
+    labels : sequence of Hashable
+        Equal for items that look alike.
+    open_exit : bool
+        Whether the exit stands for nothing.
+
+    Returns
+    -------
+    order : list of int
+        All items in canonical order.
+    cells : dict of Pattern to list of Cell
+        At least two of each; they do not overlap, and each is a stretch of `order`.
+    """
+    predecessors: list[list[int]] = [[] for _ in successors]
+    for u, targets in enumerate(successors):
+        for v in targets:
+            predecessors[v].append(u)
+    known: dict[Hashable, int] = {}
+
+    def label(*structure: Hashable) -> int:
+        return known.setdefault(structure, len(known))
+
+    items = [Item("call", label(what), 1, call=i) for i, what in enumerate(labels)]
+    order = _canonical(predecessors, [item.label for item in items], open_exit=open_exit)
+    sequence = [items[i] for i in order[1:-1]]
+    wiring = Wiring(predecessors, successors, ())
+    folded = fold_repeats(sequence, wiring, label, 2 * _LEAST, lambda first, last: 0, _LONGEST)
+    width = wiring.row(sequence).width
+    found: dict[Pattern, list[Cell]] = {}
+    start = 0
+    for item in folded:
+        if item.kind == "repeat" and item.children[0].size >= _LEAST:
+            cells = _best_phase(order, width, start, item, drawn, predecessors, labels)
+            for pattern, cell in cells:
+                found.setdefault(pattern, []).append(cell)
+        start += item.size
+    return order, {pattern: cells for pattern, cells in found.items() if len(cells) > 1}
+
+
+def _best_phase(
+    order: Sequence[int],
+    width: Sequence[int],
+    start: int,
+    repeat: Item,
+    drawn: Sequence[Sequence[int]],
+    predecessors: Sequence[Sequence[int]],
+    labels: Sequence[Hashable],
+) -> list[tuple[Pattern, Cell]]:
+    """Divide a repeat and what is around it anew, where there are the most cells of one class.
+
+    It begins at place `start` of the inner items; what crosses between two of these is `width`.
+    """
+    length = repeat.children[0].size
+    low, high = max(0, start - length + 1), min(len(order) - 2, start + repeat.size + length - 1)
+    crossing = [min(width[i + length : high : length], default=0) for i in range(low, min(low + length, high))]
+    phases = sorted(range(low, low + len(crossing)), key=lambda i: (crossing[i - low], i))
+    best: list[tuple[Pattern, Cell]] = []
+    for phase in phases[:_PHASES]:
+        classes: dict[Pattern, list[tuple[Pattern, Cell]]] = {}
+        for border in range(phase, high - length + 1, length):
+            # the entry is the first of the order
+            cell = _cell(tuple(order[border + 1 : border + 1 + length]), drawn, predecessors, labels)
+            if cell is not None:
+                classes.setdefault(cell[0], []).append(cell)
+        most = max(classes.values(), key=len, default=[])
+        if len(most) > len(best):
+            best = most
+    return best
+
+
+def _canonical(predecessors: Sequence[Sequence[int]], labels: Sequence[int], *, open_exit: bool) -> list[int]:
+    """Order items so that each comes as soon as all it needs is there, the longest way to it first."""
+    sign = 1 if open_exit else -1
+    length = [0] * len(predecessors)
+    for v, sources in enumerate(predecessors):
+        length[v] = max((length[u] for u in sources), default=-1) + 1
+    order: list[int] = []
+    met = [False] * len(predecessors)
+    stack = [(len(predecessors) - 1, False)]
+    while stack:
+        v, ready = stack.pop()
+        if ready:
+            order.append(v)
+        elif not met[v]:
+            met[v] = True
+            stack.append((v, True))
+            wanted = sorted(predecessors[v], key=lambda u: (sign * length[u], labels[u], u))
+            stack += [(u, False) for u in reversed(wanted)]
+    return order
+
+
+def _cell(
+    items: tuple[int, ...],
+    drawn: Sequence[Sequence[int]],
+    predecessors: Sequence[Sequence[int]],
+    labels: Sequence[Hashable],
+) -> tuple[Pattern, Cell] | None:
+    """Make a cell of a stretch, if it is one."""
+    place = {item: i for i, item in enumerate(items)}
+    if any(not drawn[item] or any(v not in place for v in drawn[item]) for item in items[:-1]):
+        return None
+    readers: dict[int, list[int]] = {}
+    for i, item in enumerate(items):
+        for u in predecessors[item]:
+            if u not in place and item in drawn[u]:
+                readers.setdefault(u, []).append(i)
+    producers = tuple(sorted(readers, key=lambda u: (readers[u], u)))
+    pattern = Pattern(
+        tuple(labels[item] for item in items),
+        tuple(tuple(place[v] for v in drawn[item] if v in place) for item in items),
+        tuple(tuple(readers[u]) for u in producers),
+    )
+    return pattern, Cell(items, producers)

@@ -1,0 +1,218 @@
+"""A core drawn from its cells: each class of cells is sketched once, and the core with a cell as one box.
+
+A copy may be a mirror image of the others where that saves crossings: cells that read the two cells before them have
+the line of the farther one on alternate sides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from kerassplit_widget.structure.layout.cells import Cell, Pattern
+from kerassplit_widget.structure.layout.layered import drawn_edges
+from kerassplit_widget.structure.layout.search import Effort
+from kerassplit_widget.structure.layout.shapes import Points, Spacing, simplified
+from kerassplit_widget.structure.layout.sketching import Arranged, Plan, Sketch, arranged, set_out
+from kerassplit_widget.structure.layout.sweeping import inversions
+
+__all__ = ["Composition"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Drawn:
+    """The sketch of a class of cells, moved so that the last item stands on x = 0.
+
+    `ports` is how far right of that each port is.
+    """
+
+    sketch: Sketch
+    ports: list[float]
+    crossings: int
+
+
+@dataclass(slots=True)
+class _Copy:
+    """A cell in the core: its box there, its drawing, and 1, or -1 for a mirror image."""
+
+    cell: Cell
+    drawn: _Drawn
+    side: int = 1
+
+
+class Composition:
+    """A core arranged from its cells, not drawn yet.
+
+    Parameters
+    ----------
+    plan : Plan
+    order : sequence of int
+        Items in canonical order.
+    classes : mapping of Pattern to sequence of Cell
+        As `find_cells` gives them.
+    space : Spacing
+    effort : Effort
+        Of which this takes its share.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        order: Sequence[int],
+        classes: Mapping[Pattern, Sequence[Cell]],
+        space: Spacing,
+        effort: Effort,
+    ) -> None:
+        copies: dict[int, _Copy] = {}  # by their last item
+        self._inside = 0
+        for pattern, cells in classes.items():
+            drawn = _draw(pattern, cells[0], plan, space, effort)
+            self._inside += drawn.crossings * len(cells)
+            copies.update((cell.items[-1], _Copy(cell, drawn)) for cell in cells)
+        self._space = space
+        self._outer = _Outer(plan, order, copies)
+        self._order = arranged(self._outer.plan, space, effort.share(len(self._outer.items)))
+
+    def is_drawn_with(self, most: int) -> bool:
+        """Choose which copies are mirrored, none if possible; tell whether at most so many crossings are left."""
+        rest = most - self._inside - self._order.crossings
+        return self._outer.choose_sides(self._order, rest) <= rest
+
+    def sketch(self) -> Sketch:
+        """Draw the core, then the cells in their boxes."""
+        return self._outer.sketch(self._order, self._space)
+
+
+def _draw(pattern: Pattern, cell: Cell, plan: Plan, space: Spacing, effort: Effort) -> _Drawn:
+    """Sketch a cell with its ports on top."""
+    ports, n = len(pattern.ports), len(cell.items)
+    first = ports + 1
+    successors: list[list[int]] = [[]]
+    successors += [[first + i for i in readers] for readers in pattern.ports]
+    successors += [[first + i for i in readers] for readers in pattern.inner]
+    successors[-1] = [first + n]
+    successors.append([])
+    led_to = {v for targets in successors for v in targets}
+    successors[0] = [v for v in range(1, first + n) if v not in led_to]
+    lane = (space.lane / 2, space.lane / 2, 0.0)
+    # As wide to the left as to the right of their axes, so that a mirror image has room for them too.
+    inside = [(max(box[:2]), max(box[:2]), box[2]) for box in (plan.boxes[item] for item in cell.items)]
+    boxes = [(0.0, 0.0, 0.0), *[lane] * ports, *inside, (0.0, 0.0, 0.0)]
+    trunks = {1 + i for i, u in enumerate(cell.producers) if u in plan.trunks}
+    trunks |= {first + i for i, item in enumerate(cell.items) if item in plan.trunks}
+    inner = Plan(
+        successors,
+        drawn_edges(successors, (True, True)),
+        boxes,
+        (True, True),
+        frozenset(trunks),
+        frozenset(range(1, first)),
+    )
+    order = arranged(inner, space, effort.share(len(boxes)) // 3)
+    sketch = _moved(set_out(inner, order, space))
+    return _Drawn(sketch, sketch.x[1:first], order.crossings)
+
+
+def _moved(sketch: Sketch) -> Sketch:
+    """Move a sketch so that the last item before the exit stands on x = 0."""
+    axis = sketch.x[-2]
+    return Sketch(
+        [x - axis for x in sketch.x],
+        sketch.top,
+        sketch.left + axis,
+        sketch.right - axis,
+        {ends: tuple((x - axis, y) for x, y in way) for ends, way in sketch.ways.items()},
+    )
+
+
+class _Outer:
+    """The core with each cell as one item, which its last item stands for."""
+
+    def __init__(self, plan: Plan, order: Sequence[int], copies: Mapping[int, _Copy]) -> None:
+        self.whole, self.copies = plan, copies
+        stands_for = {item: last for last, copy in copies.items() for item in copy.cell.items}
+        self.items = [item for item in order if stands_for.get(item, item) == item]
+        number = {item: i for i, item in enumerate(self.items)}
+        self.number = {item: number[stands_for.get(item, item)] for item in order}
+        boxes = [plan.boxes[item] for item in self.items]
+        for last, copy in copies.items():
+            sketch = copy.drawn.sketch
+            boxes[number[last]] = (sketch.left, sketch.right, sketch.top[-1])
+        self.plan = Plan(
+            self._between(plan.successors),
+            self._between(plan.drawn),
+            boxes,
+            plan.open_ends,
+            frozenset(self.number[item] for item in plan.trunks),
+        )
+
+    def _between(self, edges: Sequence[Sequence[int]]) -> list[list[int]]:
+        """Find the edges between the items of this core."""
+        found: list[set[int]] = [set() for _ in self.items]
+        for u, targets in enumerate(edges):
+            found[self.number[u]].update(self.number[v] for v in targets)
+        return [sorted(targets - {u}) for u, targets in enumerate(found)]
+
+    def choose_sides(self, order: Arranged, most: int) -> int:
+        """Mirror copies until lines cross at most `most` times just before the ports; tell how often they do."""
+        place = {node: i for row in order.rows for i, node in enumerate(row)}
+        costs: dict[int, tuple[int, int]] = {}  # of a copy as it is, and of its mirror image
+        for last, copy in self.copies.items():
+            offset = self._offsets(copy)
+            above = sorted(order.graph.up[self.number[last]], key=place.__getitem__)
+            arriving = [offset[order.graph.producer[node]] for node in above]
+            pair = len(arriving) * (len(arriving) - 1) // 2
+            rank = {x: i for i, x in enumerate(sorted(arriving))}
+            wrong = inversions([rank[x] for x in arriving])
+            costs[last] = (wrong, pair - wrong)
+        total = sum(cost for cost, _ in costs.values())
+        # Those that save most come first; each copy that is not mirrored looks like the others.
+        for last, (cost, mirrored) in sorted(costs.items(), key=lambda entry: entry[1][1] - entry[1][0]):
+            if total <= most or mirrored >= cost:
+                break
+            self.copies[last].side = -1
+            total += mirrored - cost
+        return total
+
+    def _offsets(self, copy: _Copy) -> dict[int, float]:
+        """Tell how far right of its axis the line of each producer enters a copy."""
+        ports = zip(copy.cell.producers, copy.drawn.ports, strict=True)
+        return {self.number[u]: copy.side * x for u, x in ports}
+
+    def sketch(self, order: Arranged, space: Spacing) -> Sketch:
+        """Draw the core, then the cells in their boxes."""
+        for last, copy in self.copies.items():
+            if copy.side < 0:
+                left, right, height = self.plan.boxes[self.number[last]]
+                self.plan.boxes[self.number[last]] = (right, left, height)
+        ports = {self.number[last]: self._offsets(copy) for last, copy in self.copies.items()}
+        outside = set_out(self.plan, order, space, ports)
+        n = len(self.whole.boxes)
+        found = Sketch([0.0] * n, [0.0] * n, outside.left, outside.right, {})
+        for i, item in enumerate(self.items):
+            if item not in self.copies:
+                found.x[item], found.top[item] = outside.x[i], outside.top[i]
+        for last, copy in self.copies.items():
+            self._put(copy, outside, self.number[last], found)
+        for u, targets in enumerate(self.whole.drawn):
+            for v in targets:
+                if (u, v) not in found.ways:
+                    found.ways[u, v] = outside.ways[self.number[u], self.number[v]]
+        return found
+
+    def _put(self, copy: _Copy, outside: Sketch, box: int, found: Sketch) -> None:
+        """Put a copy into its box; lines go on from the ports."""
+        x, top, inner = outside.x[box], outside.top[box], copy.drawn.sketch
+        first = 1 + len(copy.cell.producers)
+        if copy.side < 0:
+            found.mirrored.update(copy.cell.items)
+        for i, item in enumerate(copy.cell.items, first):
+            found.x[item], found.top[item] = x + copy.side * inner.x[i], top + inner.top[i]
+        for (a, b), way in inner.ways.items():
+            v = copy.cell.items[b - first]
+            placed: Points = tuple((x + copy.side * dx, top + dy) for dx, dy in way)
+            if a < first:
+                u = copy.cell.producers[a - 1]
+                found.ways[u, v] = simplified((*outside.ways[self.number[u], box], *placed))
+            else:
+                found.ways[copy.cell.items[a - first], v] = placed
