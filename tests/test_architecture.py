@@ -18,6 +18,7 @@ ORDER = [
     "structure.regions",
     "structure.closure",
     "structure.cuts",
+    "structure.surveying",
     "structure.ranking",
     "structure.wiring",
     "structure.layout",

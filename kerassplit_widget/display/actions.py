@@ -141,6 +141,7 @@ class Actions:
     def _verify(self, message: Message) -> None:
         widget = self._widget
         widget.require_cuts()
+        widget.worker.tell(0, 0, "building the parts")
         widget.show_proof(widget.build().verify(progress=widget.worker.tell))
 
     def _measure(self, message: Message) -> None:
@@ -150,9 +151,11 @@ class Actions:
         shares: dict[str, float] = {}
         for segment in found:
             rows = [table[name] for name in segment.calls if name in table]
-            work = [row.flops or 0 for row in rows]
-            for row, each in zip(rows, work, strict=True):
-                part = each / sum(work) if sum(work) else 1 / len(rows)
+            work = [row.flops for row in rows if row.flops is not None]
+            whole = sum(work) if len(work) == len(rows) else 0
+            for row in rows:
+                # Where the work of a call is unknown, none says how the time is to be divided.
+                part = (row.flops or 0) / whole if whole else 1 / len(rows)
                 shares[row.name] = segment.ms / found.ratio * part
         widget.show_costs(table, [shares.get(name) for name in session.graph.names])
         widget.status = found.sentence()

@@ -10,10 +10,11 @@ import keras
 from kerassplit_widget.display import wire
 from kerassplit_widget.display.editing import Editor
 from kerassplit_widget.display.viewing import Viewer
-from kerassplit_widget.errors import CutError, SplitError
+from kerassplit_widget.errors import CutError
 from kerassplit_widget.models.reading import Shapes, read_steps
 from kerassplit_widget.structure.cuts import cut_at, explain, nearest_candidates
 from kerassplit_widget.structure.graph import LayerGraph
+from kerassplit_widget.structure.surveying import Place, survey
 
 __all__ = ["Session"]
 
@@ -109,12 +110,18 @@ class Session:
     def preview(self, call: str) -> dict[str, Any]:
         """Say what a cut after a call would cost, and where the nearest candidates are."""
         nearest = nearest_candidates(self.graph, call)
-        near = [cut and cut.points[0] for cut in nearest]
         try:
-            cut = cut_at(self.graph, call)
+            place = Place(cut_at(self.graph, call), "", nearest)
         except CutError as error:
-            return {"cut": None, "sentence": str(error), "nearest": near}
-        row = wire.cut_row(cut, explain(cut, nearest, self.batch_size), self.batch_size)
+            place = Place(None, str(error), nearest)
+        return self._preview(call, place, wire.tensor_numbers(self.graph))
+
+    def _preview(self, call: str, place: Place, numbers: dict[str, int]) -> dict[str, Any]:
+        near = [cut and cut.points[0] for cut in place.nearest]
+        if place.cut is None:
+            return {"cut": None, "sentence": place.refusal, "nearest": near}
+        sentence = explain(place.cut, place.nearest, self.batch_size)
+        row = wire.cut_row(place.cut, sentence, self.batch_size, numbers)
         return {"cut": {**row, "removes": self.editor.cut_with(call) is not None}, "nearest": near}
 
     def model_payload(self) -> dict[str, Any]:
@@ -125,12 +132,8 @@ class Session:
         """Pack what is seen for the front end."""
         return wire.view(self.graph, self.viewer.scene, self.reading.closed)
 
-    def previews(self) -> list[dict[str, Any] | None]:
-        """Preview a cut after every call, for a page without a kernel."""
-        rows: list[dict[str, Any] | None] = []
-        for name in self.graph.names:
-            try:
-                rows.append(self.preview(name))
-            except SplitError:
-                rows.append(None)
-        return rows
+    def previews(self) -> list[dict[str, Any]]:
+        """Preview a cut after every call, for a page without a kernel: what `preview` says of each."""
+        numbers = wire.tensor_numbers(self.graph)
+        places = zip(self.graph.names, survey(self.graph), strict=True)
+        return [self._preview(call, place, numbers) for call, place in places]

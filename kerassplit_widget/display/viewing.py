@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from kerassplit_widget.errors import SplitError, closest
 from kerassplit_widget.structure.graph import LayerGraph
 from kerassplit_widget.structure.layout import Direction, Layout, lay_out
+from kerassplit_widget.structure.layout.frames import room_for
 from kerassplit_widget.structure.regions.folding import Fold, fold
 from kerassplit_widget.structure.text import shape_text
-from kerassplit_widget.structure.views import Depth, View, opened_at, path_to, straddled, view
+from kerassplit_widget.structure.views import Depth, Frame, View, opened_at, path_to, straddled, view
 
-__all__ = ["Scene", "Viewer"]
+__all__ = ["Scene", "Viewer", "framed"]
 
 SMALL = 200
 """A graph of so many calls is shown whole at first: it can be scrolled through, and every call is in the list."""
@@ -40,8 +41,20 @@ class Scene:
     layout: Layout
 
 
+def framed(depth: str, seen: View) -> list[Frame]:
+    """List the open folds that are outlined: at the depths that show everything only groups."""
+    return [frame for frame in seen.frames if depth not in ("layers", "all") or frame.fold.kind == "group"]
+
+
 class Viewer:
     """The folds that are open on a graph.
+
+    Parameters
+    ----------
+    graph : LayerGraph
+    direction : {"down", "right"}
+    root : Fold, optional
+        ``fold(graph)``, if it is at hand.
 
     Attributes
     ----------
@@ -52,9 +65,9 @@ class Viewer:
     direction : {"down", "right"}
     """
 
-    def __init__(self, graph: LayerGraph, direction: Direction = "down") -> None:
+    def __init__(self, graph: LayerGraph, direction: Direction = "down", root: Fold | None = None) -> None:
         self.graph = graph
-        self.root = fold(graph)
+        self.root = fold(graph) if root is None else root
         self.direction: Direction = direction
         self.opened: set[str] = set()
         self._folds = {each.name: each for each in _folds(self.root)}
@@ -145,12 +158,27 @@ class Viewer:
         key = (frozenset(opened), self.direction, self._depth())
         if self._scene is None or self._scene[0] != key:
             seen = view(self.graph, self.root, opened)
-            size = (_width(self.graph, seen), _BOX_HEIGHT)
             self._scene = (
                 key,
-                Scene(self._depth(), seen, lay_out(seen.successors, size=size, direction=self.direction)),
+                Scene(self._depth(), seen, self._laid_out(seen)),
             )
         return self._scene[1]
+
+    def _laid_out(self, seen: View) -> Layout:
+        """Draw a view, with room for its frames, inputs and outputs in the model's order."""
+        inputs, outputs = (
+            list(dict.fromkeys(int(seen.box_of[self.graph.number[self.graph.tensors[name].call]]) for name in names))
+            for names in (self.graph.inputs, self.graph.outputs)
+        )
+        frames = [frame.boxes for frame in framed(self._depth(), seen)]
+        return lay_out(
+            seen.successors,
+            size=(_width(self.graph, seen), _BOX_HEIGHT),
+            direction=self.direction,
+            inputs=inputs,
+            outputs=outputs,
+            room=room_for(frames, len(seen.boxes), seen.successors),
+        )
 
     def _depth(self) -> str:
         """Name the depth that is seen. Where two show the same, it is the one that was asked for."""

@@ -171,7 +171,8 @@ class SplitWidget(anywidget.AnyWidget):
         data, metadata = bundle
         data["text/plain"] = self.summary()
         if self.png:
-            picture = png(self.graph, self.session.editor.cuts, batch_size=self.session.batch_size)
+            session = self.session
+            picture = png(self.graph, session.editor.cuts, batch_size=session.batch_size, root=session.viewer.root)
             data["image/png"] = base64.b64encode(picture).decode()
         return data, metadata
 

@@ -6,22 +6,23 @@ the tests of this module and read by the tests of the other, so that the two can
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from kerassplit_widget.display.editing import Editor
-from kerassplit_widget.display.viewing import Scene
+from kerassplit_widget.display.viewing import Scene, framed
 from kerassplit_widget.models.planning import Plan
 from kerassplit_widget.structure.costs import CostTable
 from kerassplit_widget.structure.cuts import Cut, cut_candidates
 from kerassplit_widget.structure.graph import LayerGraph
 from kerassplit_widget.structure.layout import Layout
+from kerassplit_widget.structure.layout.frames import outlines
 from kerassplit_widget.structure.text import shape_text
 from kerassplit_widget.structure.wiring import Wire, wire_parts
 
-__all__ = ["VERSION", "costs", "cut_row", "model", "placed", "plan", "result", "view"]
+__all__ = ["VERSION", "costs", "cut_row", "model", "placed", "plan", "result", "tensor_numbers", "view"]
 
 VERSION = 2
 
@@ -91,7 +92,7 @@ def view(graph: LayerGraph, scene: Scene, openable: Collection[str] = ()) -> dic
         int32 start of each route, float32 points of the routes.
     """
     seen, layout = scene.view, scene.layout
-    number = {name: i for i, name in enumerate(graph.tensors)}
+    number = tensor_numbers(graph)
     return {
         "depth": scene.depth,
         "boxes": {
@@ -116,36 +117,22 @@ def view(graph: LayerGraph, scene: Scene, openable: Collection[str] = ()) -> dic
 
 
 def _frames(scene: Scene) -> list[dict[str, Any]]:
-    """Pack the open folds that can be outlined: those whose outline holds nothing else.
-
-    At the depths that show everything, only groups are: else each block would be framed.
-    """
-    layout = scene.layout
-    centres = np.stack([layout.x, layout.y], axis=1)
-    halves = layout.sizes / 2
-    rows = []
-    for frame in scene.view.frames:
-        inside = np.zeros(len(centres), dtype=bool)
-        inside[list(frame.boxes)] = True
-        if not inside.any() or (scene.depth in ("layers", "all") and frame.fold.kind != "group"):
-            continue
-        pad = max(4, 14 - 3 * frame.depth)
-        low = (centres - halves)[inside].min(axis=0) - pad
-        high = (centres + halves)[inside].max(axis=0) + pad
-        if ((centres + halves > low) & (centres - halves < high)).all(axis=1)[~inside].any():
-            continue
-        rows.append(
-            {
-                "id": frame.fold.name,
-                "title": frame.fold.title,
-                "kind": _KINDS.index(frame.fold.kind),
-                "count": frame.fold.count,
-                "boxes": list(frame.boxes),
-                "level": frame.depth,
-                "rect": [*low.tolist(), *high.tolist()],
-            }
-        )
-    return rows
+    """Pack the open folds that can be outlined: those whose outline holds nothing else."""
+    frames = framed(scene.depth, scene.view)
+    rects = outlines(scene.layout, [frame.boxes for frame in frames])
+    return [
+        {
+            "id": frame.fold.name,
+            "title": frame.fold.title,
+            "kind": _KINDS.index(frame.fold.kind),
+            "count": frame.fold.count,
+            "boxes": list(frame.boxes),
+            "level": frame.depth,
+            "rect": list(rect),
+        }
+        for frame, rect in zip(frames, rects, strict=True)
+        if rect is not None
+    ]
 
 
 def costs(table: CostTable, milliseconds: Sequence[float | None] | None = None) -> dict[str, Any]:
@@ -158,7 +145,7 @@ def costs(table: CostTable, milliseconds: Sequence[float | None] | None = None) 
     }
 
 
-def cut_row(cut: Cut, sentence: str, batch_size: int = 1) -> dict[str, Any]:
+def cut_row(cut: Cut, sentence: str, batch_size: int = 1, numbers: Mapping[str, int] | None = None) -> dict[str, Any]:
     """Pack a cut, placed or only previewed.
 
     Parameters
@@ -167,12 +154,14 @@ def cut_row(cut: Cut, sentence: str, batch_size: int = 1) -> dict[str, Any]:
     sentence : str
         What to say about it.
     batch_size : int
+    numbers : mapping of str to int, optional
+        From the names of the graph's tensors to their places, if they are at hand.
 
     Returns
     -------
     dict
     """
-    number = {name: i for i, name in enumerate(cut.graph.tensors)}
+    number = tensor_numbers(cut.graph) if numbers is None else numbers
     return {
         "points": list(cut.points),
         "tensors": [number[name] for name in cut.tensors],
@@ -181,6 +170,11 @@ def cut_row(cut: Cut, sentence: str, batch_size: int = 1) -> dict[str, Any]:
         "inputs_also_needed": [number[name] for name in cut.inputs_also_needed],
         "sentence": sentence,
     }
+
+
+def tensor_numbers(graph: LayerGraph) -> dict[str, int]:
+    """Give each tensor the number by which the payload knows it."""
+    return {name: i for i, name in enumerate(graph.tensors)}
 
 
 def placed(editor: Editor, variables: Sequence[str], batch_size: int = 1) -> dict[str, Any]:

@@ -13,8 +13,9 @@ __all__ = ["Busy", "StoppedError", "Worker"]
 Busy = dict[str, object]
 """What the front end shows of the work under way: ``what``, ``done``, ``total``. Empty: nothing is."""
 
-_EVERY = 0.1
-"""Seconds between two reports of progress: a front end is not to be flooded."""
+_EVERY, _SOON = 0.1, 0.02
+"""Seconds between two reports of progress, and before one that says that something else is done now: a front end is not
+to be flooded, nor told the name of a short step all along a long one."""
 
 
 class StoppedError(SplitError):
@@ -35,6 +36,7 @@ class Worker:
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._what = ""
+        self._said = ""
         self._shown = 0.0
 
     @property
@@ -60,7 +62,7 @@ class Worker:
         if self.busy:
             raise SplitError(f"The kernel is still {self._what}: wait for it, or press Cancel.")
         self._stop.clear()
-        self._what, self._shown = what, 0.0
+        self._what, self._said, self._shown = what, what, 0.0
         self._show({"what": what, "done": 0, "total": 0})
         self._thread = threading.Thread(target=self._run, args=(job,), name="kerassplit", daemon=True)
         try:
@@ -79,8 +81,8 @@ class Worker:
         """
         self.check()
         now = time.monotonic()
-        if now - self._shown >= _EVERY:
-            self._shown = now
+        if now - self._shown >= (_EVERY if what == self._said else _SOON):
+            self._shown, self._said = now, what
             self._show({"what": what, "done": done, "total": total})
 
     def check(self) -> None:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any, TypeAlias
 
 import networkx as nx
 
 from kerassplit_widget.structure.graph import LayerGraph, Tensor, mask_name
 
-__all__ = ["UNKNOWN_DIM", "closure", "comparable_bytes"]
+__all__ = ["UNKNOWN_DIM", "Settled", "closure", "comparable_bytes", "completed"]
 
 UNKNOWN_DIM = 128
 """What an unknown dimension (a sequence length, an image side) counts as when crossing bytes are compared."""
+
+Made: TypeAlias = tuple[str, int, tuple[int, ...]]
+"""What a call makes: a tensor or its mask by name, its bytes, and the calls that read it."""
+
+Settled: TypeAlias = dict[tuple[frozenset[int], frozenset[str]], frozenset[int]]
+"""Which calls of a piece go to the head, by the piece and what is read of the head there and not behind the cut."""
 
 
 def comparable_bytes(tensor: Tensor) -> int:
@@ -31,15 +37,86 @@ def closure(graph: LayerGraph, points: Sequence[int]) -> frozenset[int]:
     head = {*points, *graph.reachable(points, backwards=True)}
     tail = graph.reachable(points) - head
     free = [n for n in range(len(graph)) if n not in head and n not in tail]
+    return frozenset(head | completed(graph, head, free, {}))
+
+
+def completed(graph: LayerGraph, head: Collection[int], free: Sequence[int], settled: Settled) -> set[int]:
+    """Choose which free calls go to the head.
+
+    Parameters
+    ----------
+    graph : LayerGraph
+    head : collection of int
+        Numbers of the calls that are before the cut in any case.
+    free : sequence of int
+        Those that may go to either side; the others are behind.
+    settled : dict
+        What is known of the graph already, and will be: neighbouring cuts leave the same calls free.
+
+    Returns
+    -------
+    set of int
+        The smallest choice with which the fewest bytes cross, and the raw inputs that these calls read.
+    """
+    chosen: set[int] = set()
     computed = [n for n in free if not graph.calls[n].is_input]
-    if computed:
-        moved = _minimum_cut(graph, head, tail, computed)
-        head |= moved.union(*(graph.predecessors[n] for n in moved))  # also the raw inputs they read
-    return frozenset(head)
+    for piece in _pieces(graph, head, computed) if computed else ():
+        if piece not in settled:
+            settled[piece] = _minimum_cut(graph, *piece)
+        chosen |= settled[piece]
+    return chosen.union(*(graph.predecessors[n] for n in chosen)).difference(head)
 
 
-def _minimum_cut(graph: LayerGraph, head: set[int], tail: set[int], free: Sequence[int]) -> set[int]:
-    """Choose which free calls go to the head, as a minimum cut of a flow network.
+def _pieces(
+    graph: LayerGraph, head: Collection[int], free: Sequence[int]
+) -> Iterator[tuple[frozenset[int], frozenset[str]]]:
+    """Divide free calls into pieces that nothing joins: what one of them costs has no say in another.
+
+    Calls are joined by what one makes and the other reads, and by reading the same of the head, if it is not read
+    behind the cut: that crosses wherever the free calls go.
+    """
+    among = set(free)
+    leader = {n: n for n in free}
+
+    def lead(n: int) -> int:
+        while leader[n] != n:
+            leader[n] = n = leader[leader[n]]
+        return n
+
+    shared: list[tuple[str, int]] = []
+    for maker in {n for number in free for n in graph.computed_predecessors[number]}:
+        if maker in among:
+            for reader in graph.successors[maker]:
+                if reader in among:
+                    leader[lead(reader)] = lead(maker)
+            continue
+        for name, _, readers in _made(graph, maker):
+            inside = [reader for reader in readers if reader in among]
+            if inside and all(reader in among or reader in head for reader in readers):
+                shared.append((name, inside[0]))
+                for reader in inside[1:]:
+                    leader[lead(reader)] = lead(inside[0])
+    pieces: dict[int, tuple[list[int], list[str]]] = {}
+    for n in free:
+        pieces.setdefault(lead(n), ([], []))[0].append(n)
+    for name, reader in shared:
+        pieces[lead(reader)][1].append(name)
+    return ((frozenset(calls), frozenset(names)) for calls, names in pieces.values())
+
+
+def _made(graph: LayerGraph, maker: int) -> list[Made]:
+    """List what a call makes, tensors and masks."""
+    found: list[Made] = []
+    for tensor in graph.calls[maker].outputs:
+        found.append((tensor.name, comparable_bytes(tensor), graph.consumers[tensor.name]))
+        if tensor.name in graph.mask_consumers:
+            mask = _filled(tensor.mask, "bool") if tensor.mask else 0
+            found.append((mask_name(tensor.name), mask, graph.mask_consumers[tensor.name]))
+    return found
+
+
+def _minimum_cut(graph: LayerGraph, piece: frozenset[int], shared: frozenset[str]) -> frozenset[int]:
+    """Choose which calls of a piece go to the head, as a minimum cut of a flow network.
 
     Each tensor is a vertex of its own, so that it is paid once however many calls read it; an edge of unlimited
     capacity from a reader back to the maker keeps edges from running from tail to head.
@@ -48,29 +125,24 @@ def _minimum_cut(graph: LayerGraph, head: set[int], tail: set[int], free: Sequen
     ----------
     J.-C. Picard, "Maximal closure of a graph and applications to combinatorial problems", Manag. Sci. 22, 1976.
     """
+    if not shared:  # to have less in the head costs nothing more
+        return frozenset()
     source, sink = "head", "tail"
     network: nx.DiGraph = nx.DiGraph()
     network.add_nodes_from((source, sink))
-
-    def side(number: int) -> int | str:
-        return source if number in head else sink if number in tail else number
-
-    makers = {n for number in free for n in graph.computed_predecessors[number]} | set(free)
-    for maker in makers:
-        for tensor in graph.calls[maker].outputs:
-            mask = _filled(tensor.mask, "bool") if tensor.mask else 0
-            for made, size, numbers in (
-                (tensor.name, comparable_bytes(tensor), graph.consumers[tensor.name]),
-                (mask_name(tensor.name), mask, graph.mask_consumers.get(tensor.name, ())),
-            ):
-                readers = {side(reader) for reader in numbers} - {source}
-                if not readers or (maker in head and sink in readers):
-                    continue  # what is read behind in any case crosses wherever the free calls go
-                network.add_edge(side(maker), ("tensor", made), capacity=size)
-                for reader in readers:
+    for maker in {n for number in piece for n in graph.computed_predecessors[number]} | piece:
+        inside = maker in piece
+        for made, size, numbers in _made(graph, maker):
+            if not numbers or not (inside or made in shared):
+                continue
+            network.add_edge(maker if inside else source, ("tensor", made), capacity=size)
+            for reader in numbers:
+                if reader in piece:
                     network.add_edge(("tensor", made), reader)
-                    if reader != sink and maker not in head:
-                        network.add_edge(reader, side(maker))
+                    if inside:
+                        network.add_edge(reader, maker)
+                elif inside:  # no head reads what a free call makes
+                    network.add_edge(("tensor", made), sink)
     residual = nx.algorithms.flow.boykov_kolmogorov(network, source, sink)
     # What the source still reaches is the smallest of the minimum cuts; networkx's partition is the largest.
     reached: set[Any] = {source}
@@ -80,4 +152,4 @@ def _minimum_cut(graph: LayerGraph, head: set[int], tail: set[int], free: Sequen
             if other not in reached and edge["flow"] < edge["capacity"]:
                 reached.add(other)
                 stack.append(other)
-    return reached.intersection(free)
+    return piece.intersection(reached)

@@ -1,6 +1,7 @@
 import base64
 import hashlib
 import html.parser
+import inspect
 import json
 import re
 
@@ -14,6 +15,7 @@ from kerassplit_widget.display.export import page_html, write_page
 from kerassplit_widget.display.export.views import encoded, pack_places
 from kerassplit_widget.display.session import Session
 from kerassplit_widget.display.viewing import Viewer
+from kerassplit_widget.structure.cuts import cut_candidates
 
 from ..models import zoo
 
@@ -118,6 +120,22 @@ def test_every_call_has_its_preview_and_its_costs(session):
     row = session.preview("block7_dense")
     assert state["previews"][number] == json.loads(json.dumps(row))
     assert row["nearest"] == ["block6_add", "block7_add"]
+
+
+ZOO = [
+    make
+    for name, make in vars(zoo).items()
+    if inspect.isfunction(make) and make.__module__ == zoo.__name__ and name not in ("sizes",)
+]
+
+
+@pytest.mark.parametrize("make", [*ZOO, lambda: keras.applications.NASNetMobile(weights=None)])
+def test_the_previews_are_what_the_widget_says_of_each_call(make):
+    session = Session(make())
+    session.editor.place([next(cut.points for cut in cut_candidates(session.graph))] if make is zoo.unet else [])
+    names = session.graph.names if len(session.graph) < 200 else session.graph.names[::7]
+    found = dict(zip(session.graph.names, session.previews(), strict=True))
+    assert [found[name] for name in names] == [session.preview(name) for name in names]
 
 
 def test_unknown_dimensions_cost_the_costs_only():

@@ -1,4 +1,5 @@
 import io
+from itertools import pairwise
 
 import keras
 import numpy as np
@@ -8,9 +9,11 @@ from matplotlib.figure import Figure
 
 import kerassplit_widget as ks
 from kerassplit_widget.display.figures import png
+from kerassplit_widget.display.figures.marks import CutLine, mark_cuts
 from kerassplit_widget.display.figures.palette import FAMILIES, PARTS, tint
 from kerassplit_widget.display.figures.ranges import piece
 from kerassplit_widget.display.figures.words import shortened, text_width
+from kerassplit_widget.display.viewing import Viewer
 from kerassplit_widget.structure.cuts import cut_at
 
 from ..models import zoo
@@ -72,6 +75,73 @@ def test_the_crossing_tensors_are_marked_on_the_line():
     assert len(np.unique(chips[0][:, 0])) == 4
 
 
+def lopsided():
+    """A cut after `left` takes the small tensors of the other branch along, which is the longer one."""
+    x = keras.Input((8, 8, 3), name="image")
+    y = layers.Conv2D(16, 3, padding="same", name="stem")(x)
+    left = layers.Conv2D(16, 3, padding="same", name="left")(y)
+    right = layers.Conv2D(8, 3, padding="same", name="right_1")(y)
+    right = layers.ReLU(name="right_2")(right)
+    right = layers.Conv2D(1, 3, padding="same", name="right_3")(right)
+    right = layers.Conv2D(16, 3, padding="same", name="right_4")(right)
+    for i in (2, 3, 4, 5):
+        left = layers.Conv2D(16, 3, padding="same", name=f"left_{i}")(left)
+    return keras.Model(x, layers.Add(name="sum")([left, right]), name="lopsided")
+
+
+@pytest.mark.parametrize("direction", ["down", "right"])
+def test_the_line_goes_round_what_reaches_past_it(direction):
+    graph = ks.read(lopsided())
+    viewer = Viewer(graph, direction)
+    scene, cut = viewer.scene, cut_at(graph, "left")
+    line = CutLine("", tuple(graph.number[point] for point in cut.points), cut.head, frozenset(cut.tensors))
+    ((mark,), _) = mark_cuts(graph, scene, [line], scene.layout.bounds, 10.0)
+    main = 1 if direction == "down" else 0
+    assert {"right_1", "right_2", "right_3"} <= {graph.names[n] for n in cut.head}
+    assert len({point[main] for point in mark.line}) == 2  # one step
+    for place, box in enumerate(scene.view.boxes):
+        centre = (float(scene.layout.x[place]), float(scene.layout.y[place]))
+        over = [a for a, b in pairwise(mark.line) if a[1 - main] <= centre[1 - main] < b[1 - main]]
+        level = over[0][main] if over else mark.line[0][main]
+        half = float(scene.layout.sizes[place, main]) / 2
+        if box.calls[0] in cut.head:
+            assert centre[main] + half < level, box.name
+        else:
+            assert centre[main] - half > level, box.name
+    assert len(mark.chips) == len(cut.tensors) == 2
+
+
+def test_the_line_is_straight_where_it_can_be():
+    graph = ks.read(zoo.unet())
+    scene, cut = Viewer(graph).scene, cut_at(graph, "bottom")
+    line = CutLine("", (graph.number["bottom"],), cut.head, frozenset(cut.tensors))
+    ((mark,), _) = mark_cuts(graph, scene, [line], scene.layout.bounds, 10.0)
+    assert len(mark.line) == 2 and mark.line[0][1] == mark.line[1][1]
+
+
+def test_what_is_unknown_is_hatched_and_not_taken_for_nothing():
+    figure = ks.plot(zoo.unknown_dims(), colour="bytes")
+    (hatched,) = (each for each in figure.axes[0].collections if each.get_gid() == "unknown")
+    assert len(hatched.get_paths()) == 3 and hatched.get_hatch()  # all but the pooled, whose size is known
+    assert {"unknown", "bytes of outputs: 16 B"} <= set(texts(figure)) and "none" not in texts(figure)
+    (hatched,) = (
+        each for each in ks.plot(zoo.unet(), colour="bytes").axes[0].collections if each.get_gid() == "unknown"
+    )
+    assert not len(hatched.get_paths())
+
+
+def test_a_fold_with_something_unknown_inside_is_unknown():
+    x = keras.Input((None, None, 3), name="image")
+    y = layers.Conv2D(4, 3, padding="same", name="stem")(x)
+    for i in range(3):
+        y = layers.Conv2D(4, 3, padding="same", name=f"block{i}_conv")(y)
+        y = layers.ReLU(name=f"block{i}_relu")(y)
+    model = keras.Model(x, layers.Dense(2, name="out")(layers.GlobalMaxPooling2D(name="pool")(y)), name="open")
+    figure = ks.plot(model, colour="bytes", depth="blocks")
+    (hatched,) = (each for each in figure.axes[0].collections if each.get_gid() == "unknown")
+    assert "×3" in texts(figure) and len(hatched.get_paths()) == 3
+
+
 def test_a_cut_to_the_right_is_an_upright_line():
     figure = ks.plot(zoo.residual(), cuts=["conv"], direction="right")
     assert len(set(figure.axes[0].lines[0].get_xdata())) == 1
@@ -85,9 +155,20 @@ def test_large_models_are_folded_and_cuts_open_what_they_go_through():
     assert len(boxes(folded).get_paths()) < 8
     assert "×8" in texts(folded)
     opened = ks.plot(model, cuts=["block3_conv1"])
-    assert {"block3_conv1", "block3_relu", "block2"} <= set(texts(opened))
+    assert {"block3_conv1", "block3_relu"} <= set(texts(opened))
     assert "cut after block3_conv1: 2 tensors, 2.0 kB" in texts(opened)
     assert len(boxes(ks.plot(model, depth="all")).get_paths()) == len(ks.read(model))
+
+
+def test_copies_between_cuts_stay_one_box():
+    figure = ks.plot(blocks(), cuts=["block3_conv1", "block5_out"])
+    said = texts(figure)
+    # image, stem, 3 copies, the six calls of the fourth, 2 copies, 2 copies, pool, scores
+    assert len(boxes(figure).get_paths()) == 2 + 1 + 6 + 1 + 1 + 2
+    assert {"block0 … block2", "block4 … block5", "block6 … block7", "×3", "×2"} <= set(said)
+    assert "block ×8" in said
+    alone = texts(ks.plot(blocks(), cuts=["block0_out", "block1_out"]))
+    assert {"block0", "block1", "block2 … block7", "×6"} <= set(alone)
 
 
 def test_small_models_are_folded_when_asked():
@@ -165,7 +246,7 @@ def test_a_range_keeps_the_numbers_of_the_parts():
     figure = ks.plot(zoo.residual(), cuts=["stem", "pool"], only=("add", None))
     assert [text for text in texts(figure) if text.startswith("cut")] == ["cut after pool: 1 tensor, 16 B"]
     assert [text for text in texts(figure) if text.startswith("part")] == [
-        "part 2: 2 calls, 0 parameters",
+        "part 2: 4 calls (2 drawn), 164 parameters",
         "part 3: 1 call, 10 parameters",
     ]
 

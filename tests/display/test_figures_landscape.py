@@ -156,3 +156,11 @@ def test_a_plan_for_memory_has_bars_of_bytes():
     axes = plot_stages(plan, width=3.5).axes[0]
     assert axes.get_xlabel() == "bytes held"
     assert widths(axes, "held") == [stage.memory for stage in plan.stages]
+
+
+def test_an_axis_of_work_says_when_some_is_unknown():
+    x = keras.Input((64,), name="x")
+    y = keras.ops.reshape(keras.layers.Dense(64, name="a")(x), (-1, 8, 8))
+    model = keras.Model(x, keras.layers.Dense(2, name="b")(keras.ops.svd(y)[1]), name="svd")
+    assert plot_landscape(model, x="macs").axes[1].get_xlabel() == "multiply-adds before the cut, as far as known"
+    assert plot_landscape(zoo.unet(), x="macs").axes[1].get_xlabel() == "multiply-adds before the cut"

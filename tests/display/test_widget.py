@@ -10,7 +10,8 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
 import kerassplit_widget as ks
-from kerassplit_widget.display import notebook
+from kerassplit_widget.display import notebook, viewing
+from kerassplit_widget.structure.regions import folding
 
 from ..models import zoo
 
@@ -143,7 +144,8 @@ def test_verify_reports_progress_and_proof(front):
     front.ask("toggle", call="conv")
     assert front.ask("verify")["ok"]
     assert seen[0] == {"what": "verifying", "done": 0, "total": 0} and seen[-1] == {}
-    assert {step["total"] for step in seen[1:-1]} <= {9}
+    # three inputs: the model, and two parts in two ways; then the weights
+    assert {step["total"] for step in seen[1:-1]} == {0, 3 * (1 + 2 * 2) + 1}
     proof = front.widget._result["verification"]
     assert proof["ok"] and len(proof["rows"]) == 5 and all(row[1] for row in proof["rows"])
     assert front.widget.status == "parts = model, exact on 3 inputs; weights shared; model untouched"
@@ -164,7 +166,7 @@ def test_long_work_can_be_cancelled_and_leaves_nothing_half_done(front, monkeypa
 
     monkeypatch.setattr(w.build(), "verify", slow)
     w._handle_custom_msg({"id": 7, "kind": "verify"}, [])
-    assert begun.wait(10) and w._busy["what"] == "verifying"
+    assert begun.wait(10) and w._busy["what"] == "building the parts"
     w._handle_custom_msg({"id": 8, "kind": "measure"}, [])
     assert front.sent[-1]["id"] == 8 and "still verifying: wait for it, or press Cancel" in front.sent[-1]["error"]
     w._handle_custom_msg({"id": 9, "kind": "preview", "call": "add"}, [])  # the widget goes on answering
@@ -176,6 +178,33 @@ def test_long_work_can_be_cancelled_and_leaves_nothing_half_done(front, monkeypa
         "kind": "reply", "id": 7, "ok": False, "error": "Stopped verifying. Nothing was changed."
     }  # fmt: skip
     assert w._busy == {} and w._result == {} and w.last_error == "Stopped verifying. Nothing was changed."
+
+
+def test_cancelling_acts_between_two_parts(front, monkeypatch):
+    w = front.widget
+    front.ask("toggle", call="conv")
+    told, ran = [], []
+    proper = w.worker.tell
+
+    def tell(done, total, what):
+        told.append(what)
+        if what == "running part 2 of 2, chained in memory":
+            w._handle_custom_msg({"id": 9, "kind": "cancel"}, [])
+        proper(done, total, what)
+
+    monkeypatch.setattr(w.worker, "tell", tell)
+    for i, part in enumerate(w.build(), 1):
+        monkeypatch.setattr(
+            part, "call", lambda *given, i=i, call=part.call, **more: ran.append(i) or call(*given, **more)
+        )
+    assert front.ask("verify")["error"] == "Stopped verifying. Nothing was changed."
+    assert told == [
+        "building the parts",
+        "running the model",
+        "running part 1 of 2, chained in memory",
+        "running part 2 of 2, chained in memory",
+    ]
+    assert ran == [1]
 
 
 def test_nothing_to_split_or_verify(front):
@@ -282,6 +311,16 @@ def folded(monkeypatch, shell):
     return FrontEnd(ks.SplitWidget(deep()), monkeypatch)
 
 
+def test_one_fold_serves_the_widget_its_still_picture_and_its_page(monkeypatch, shell, tmp_path):
+    folded = []
+    monkeypatch.setattr(viewing, "fold", lambda graph: folded.append(graph) or folding.fold(graph))
+    w = ks.SplitWidget(deep())
+    data, _ = w._repr_mimebundle_()
+    assert data["image/png"]
+    w.to_html(tmp_path / "page.html")
+    assert len(folded) == 1
+
+
 def titles(widget):
     return widget._view["boxes"]["title"]
 
@@ -349,6 +388,19 @@ def test_measured_times_are_spread_over_the_calls(front):
     times = [ms for ms in w._costs["ms"] if ms is not None]
     assert all(ms >= 0 for ms in times) and sum(times) > 0
     assert w.status.startswith("residual: ") and " ms" in w.status
+
+
+def test_a_call_of_unknown_work_takes_time_too(monkeypatch, shell):
+    class Unknown(keras.layers.Layer):
+        def call(self, x):
+            return keras.ops.svd(keras.ops.reshape(x, (-1, 8, 8)))[1]
+
+    x = keras.Input((64,), name="x")
+    y = Unknown(name="own")(keras.layers.Dense(64, name="a")(x))
+    front = FrontEnd(ks.SplitWidget(keras.Model(x, keras.layers.Dense(2, name="b")(y))), monkeypatch)
+    assert front.ask("measure")["ok"]
+    costs, number = front.widget._costs, front.widget.graph.number["own"]
+    assert costs["flops"][number] is None and costs["ms"][number] > 0
 
 
 def test_a_plan_is_drawn_as_cuts(folded):

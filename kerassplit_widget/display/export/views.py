@@ -15,6 +15,7 @@ from kerassplit_widget.display import wire
 from kerassplit_widget.display.viewing import Viewer
 from kerassplit_widget.structure.graph import LayerGraph
 from kerassplit_widget.structure.layout import Direction
+from kerassplit_widget.structure.regions.folding import Fold
 from kerassplit_widget.structure.views import Depth, path_to
 
 __all__ = ["Places", "encoded", "pack_places"]
@@ -81,7 +82,7 @@ def pack_places(graph: LayerGraph, heads: Iterable[frozenset[int]], now: Viewer,
         a fold and its place. ``"reveal"``, shape (n,): the place where a call is a box of its own. ``"start"``: the
         place that is seen at first.
     """
-    packer = _Packer(graph, heads)
+    packer = _Packer(graph, heads, now.root)
     depths = {depth: packer.add(lambda depth=depth: packer.viewer.show(depth)) for depth in _DEPTHS}  # type: ignore[misc]
     at_first = frozenset(now.opened)
     start = packer.known.get(at_first)
@@ -103,9 +104,9 @@ def pack_places(graph: LayerGraph, heads: Iterable[frozenset[int]], now: Viewer,
 class _Packer:
     """Collects views, each once."""
 
-    def __init__(self, graph: LayerGraph, heads: Iterable[frozenset[int]]) -> None:
+    def __init__(self, graph: LayerGraph, heads: Iterable[frozenset[int]], root: Fold) -> None:
         self.graph = graph
-        self.viewer = Viewer(graph)
+        self.viewer = Viewer(graph, root=root)
         self.viewer.follow(heads)
         self.shared: list[dict[str, Any]] = []
         self.views: list[dict[str, Any]] = []

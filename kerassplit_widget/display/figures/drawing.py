@@ -150,6 +150,18 @@ def _draw_boxes(
             gid="boxes",
         )
     )
+    unknown = [outline for outline, ink in zip(outlines, inks, strict=True) if ink.hatched]
+    axes.add_collection(
+        PathCollection(
+            unknown,
+            facecolors="none",
+            edgecolors=palette.HATCH,
+            linewidths=0.0,
+            hatch="////",
+            zorder=5.2,
+            gid="unknown",
+        )
+    )
     axes.add_collection(PathCollection(bars, facecolors=bar_inks, edgecolors="none", zorder=5.5))
 
 
@@ -198,9 +210,10 @@ def _detail(graph: LayerGraph, scene: Scene, place: int, room: float) -> str:
 
 def _draw_mark(axes: Axes, point: float, scene: Scene, mark: Mark) -> None:
     """Draw the line of a cut, the tensors that cross on it, and what there is to say at its end."""
-    (ax, ay), (bx, by) = mark.ends
-    # below the boxes: where a branch reaches past the line, its colour tells on which side it is
-    axes.plot([ax, bx], [ay, by], color=palette.ACCENT, linewidth=1.4 * point, zorder=3.0, solid_capstyle="round")
+    # below the boxes: it may have to pass one
+    axes.plot(
+        *zip(*mark.line, strict=True), color=palette.ACCENT, linewidth=1.4 * point, zorder=3.0, solid_capstyle="round"
+    )
     if len(mark.chips):
         across, along = zip(*mark.chips, strict=True)
         axes.scatter(

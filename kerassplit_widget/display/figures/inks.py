@@ -13,7 +13,10 @@ from kerassplit_widget.structure.graph import LayerGraph
 from kerassplit_widget.structure.text import count_text
 from kerassplit_widget.structure.views import View
 
-__all__ = ["Colour", "Ink", "Legend", "Rgb", "by_amount", "by_kind", "by_part"]
+__all__ = ["UNKNOWN", "Colour", "Ink", "Legend", "PartSize", "Rgb", "by_amount", "by_kind", "by_part", "part_sizes"]
+
+UNKNOWN = "unknown"
+"""The word for what is hatched."""
 
 Colour = Literal["part", "kind", "params", "macs", "bytes"]
 Rgb = tuple[float, float, float]
@@ -24,12 +27,13 @@ _FOLDED = palette.tint(palette.DIM, 0.08)
 
 @dataclass(frozen=True)
 class Ink:
-    """How a box is painted: its ground, the bar at its left (None: none), and the two texts."""
+    """How a box is painted: its ground, the bar at its left (None: none), the two texts, and lines if it is unknown."""
 
     ground: Rgb
     bar: str | None = None
     text: str = palette.INK
     dim: str = palette.DIM
+    hatched: bool = False
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,7 @@ class Legend:
     ----------
     title : str
     entries : tuple of (colour, str)
-        Colours with their words; with a scale, what is not on it.
+        Colours with their words; with a scale, what is not on it. `UNKNOWN` is hatched.
     scale : tuple of (str, str) or None
         The words at both ends of the colours of `palette.ramp`.
     """
@@ -50,11 +54,39 @@ class Legend:
     scale: tuple[str, str] | None = None
 
 
+@dataclass(frozen=True)
+class PartSize:
+    """How many calls and parameters a part has, drawn or not."""
+
+    calls: int
+    params: int
+
+
 def _ground(seen: View, place: int) -> Rgb:
     return _FOLDED if seen.boxes[place].children else _GROUND
 
 
-def by_part(graph: LayerGraph, seen: View, part_of: Sequence[int] | None) -> tuple[list[Ink], Legend | None]:
+def part_sizes(graph: LayerGraph, part_of: Sequence[int]) -> list[PartSize]:
+    """Count the calls and parameters of each part; a layer counts once in each part that calls it.
+
+    Parameters
+    ----------
+    graph : LayerGraph
+        With n calls.
+    part_of : sequence of int, shape (n,)
+        For each call the number of its part, from 0.
+    """
+    sizes = []
+    for part in range(max(part_of, default=-1) + 1):
+        calls = [call for number, call in enumerate(graph) if part_of[number] == part]
+        params = sum({call.layer: call.params for call in calls}.values())
+        sizes.append(PartSize(sum(not call.is_input for call in calls), params))
+    return sizes
+
+
+def by_part(
+    graph: LayerGraph, seen: View, part_of: Sequence[int] | None, sizes: Sequence[PartSize] = ()
+) -> tuple[list[Ink], Legend | None]:
     """Colour boxes by the part that they are in.
 
     Parameters
@@ -64,6 +96,8 @@ def by_part(graph: LayerGraph, seen: View, part_of: Sequence[int] | None) -> tup
     seen : View
     part_of : sequence of int, shape (n,), optional
         For each call the number of its part, from 0; None: there are no cuts, and nothing is coloured.
+    sizes : sequence of PartSize
+        Of the parts as a whole. Where less of one is drawn, the legend says so; parts of which nothing is are left out.
 
     Returns
     -------
@@ -71,23 +105,22 @@ def by_part(graph: LayerGraph, seen: View, part_of: Sequence[int] | None) -> tup
     """
     if part_of is None:
         return [Ink(_ground(seen, place)) for place in range(len(seen.boxes))], None
-    inks, calls, params = [], Counter[int](), dict[int, dict[str, int]]()
-    for number, call in enumerate(graph):
-        calls[part_of[number]] += not call.is_input
-        params.setdefault(part_of[number], {})[call.layer] = call.params
+    inks = []
     for box in seen.boxes:
         colour = palette.PARTS[part_of[box.calls[0]] % len(palette.PARTS)]
         inks.append(Ink(palette.tint(colour), colour))
     entries = tuple(
-        (
-            palette.PARTS[part % len(palette.PARTS)],
-            f"part {part + 1}: {calls[part]} call{'' if calls[part] == 1 else 's'}, "
-            f"{count_text(sum(params[part].values()))} parameters",
-        )
-        for part in sorted(params)
-        if calls[part]
+        (palette.PARTS[part % len(palette.PARTS)], _part_words(part, whole, drawn.calls))
+        for part, (drawn, whole) in enumerate(zip(part_sizes(graph, part_of), sizes, strict=False))
+        if drawn.calls
     )
     return inks, Legend("", entries)
+
+
+def _part_words(part: int, whole: PartSize, drawn: int) -> str:
+    calls = f"{whole.calls} call{'' if whole.calls == 1 else 's'}"
+    some = f" ({drawn} drawn)" if drawn < whole.calls else ""
+    return f"part {part + 1}: {calls}{some}, {count_text(whole.params)} parameters"
 
 
 def by_kind(graph: LayerGraph, seen: View, part_of: Sequence[int] | None) -> tuple[list[Ink], Legend]:
@@ -121,7 +154,7 @@ def by_amount(
     title : str
         What it is an amount of.
     amounts : sequence of (int or None), shape (m,)
-        None: unknown.
+        None: unknown, which is hatched: it is not nothing.
     text : callable
         Writes an amount.
     """
@@ -130,11 +163,17 @@ def by_amount(
     inks = []
     for place, amount in enumerate(amounts):
         if not amount:
-            inks.append(Ink(_ground(seen, place)))
+            inks.append(Ink(_ground(seen, place), hatched=amount is None))
             continue
         share = 0.08 + 0.92 * math.log(amount / low) / math.log(high / low) if high > low else 1.0
         ground = palette.ramp(share)
         ink = palette.ink_on(ground)
         inks.append(Ink(ground, None, ink, ink))
-    rest = (("#ffffff", "none" if None not in amounts else "none or unknown"),) if len(positive) < len(amounts) else ()
-    return inks, Legend(title, rest, (text(low), text(high)) if positive else None)
+    rest: tuple[tuple[Rgb | str, str], ...]
+    rest = tuple(("#ffffff", word) for word, amount in (("none", 0), (UNKNOWN, None)) if amount in amounts)
+    if positive and low < high:
+        return inks, Legend(title, rest, (text(low), text(high)))
+    # Without a scale, the title stands before the first word.
+    single: list[tuple[Rgb | str, str]] = [(palette.ramp(1.0), text(high))] if positive else []
+    entries = [*single, *rest]
+    return inks, Legend(title, ((entries[0][0], f"{title}: {entries[0][1]}"), *entries[1:]))

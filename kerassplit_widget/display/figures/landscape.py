@@ -178,6 +178,8 @@ class _Ground:
         Percent of the parameters and of the multiply-adds before that place; a quantity of which there is none, or
         that is unknown, is left out.
     totals : dict of str to int
+    title : str
+        What the axis measures.
     """
 
     def __init__(self, graph: LayerGraph, table: CostTable, measure: Measure) -> None:
@@ -194,8 +196,10 @@ class _Ground:
         self.ends = np.cumsum(amounts[measure])
         self.total = float(self.ends[-1]) if self.order else 0.0
         words = {"params": "parameters", "macs": "multiply-adds"}
+        self.title = _TITLES[measure]
         if any(table.rows[n].macs is None for n in self.order):
             words["macs"] = "multiply-adds, as far as known"
+            self.title += ", as far as known" if measure == "macs" else ""
         self.totals = {words[key]: int(amounts[key].sum()) for key in words if amounts[key].sum()}
         self.shares = {words[key]: 100 * np.cumsum(amounts[key]) / amounts[key].sum() for key in words
                        if amounts[key].sum()}  # fmt: skip
@@ -240,7 +244,7 @@ def _draw(ground: _Ground, crossing: Array, marks: list[_Mark], inches: float, b
     for mark, text, level, centre in zip(shown, texts, levels, centres, strict=True):
         _draw_line(upper, lower, mark, text, level, centre, bool(marks))
     amount_axis(lower.xaxis, ground.total, wide)
-    lower.set_xlabel(_TITLES[ground.measure], size=_SIZE, loc="left")
+    lower.set_xlabel(ground.title, size=_SIZE, loc="left")
     if candidates:
         place = (1 - _RIGHT / inches, 0.02 / high)
         handles, labels = upper.get_legend_handles_labels()

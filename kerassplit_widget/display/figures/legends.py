@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from matplotlib.collections import PolyCollection
 
 from kerassplit_widget.display.figures import palette
-from kerassplit_widget.display.figures.inks import Legend, Rgb
+from kerassplit_widget.display.figures.inks import UNKNOWN, Legend, Rgb
 from kerassplit_widget.display.figures.pages import write
 from kerassplit_widget.display.figures.words import text_width, wrapped
 
@@ -49,7 +49,7 @@ def draw_legend(axes: Axes, point: float, legend: Legend, left: float, top: floa
                 _draw_scale(axes, point, legend, x, y)
             else:
                 colour, word = entry
-                _draw_swatches(axes, point, x, y, _SWATCH, [colour])
+                _draw_swatches(axes, point, x, y, _SWATCH, [colour], "//////" if word.endswith(UNKNOWN) else None)
                 write(axes, x + _SWATCH + _SPACE, y, word, SIZE * point, color=palette.INK, ha="left")
             x += widths[item] + _GAP
 
@@ -65,13 +65,27 @@ def _draw_scale(axes: Axes, point: float, legend: Legend, x: float, y: float) ->
             x += after + _SPACE
 
 
-def _draw_swatches(axes: Axes, point: float, x: float, y: float, width: float, colours: Sequence[Rgb | str]) -> None:
+def _draw_swatches(
+    axes: Axes,
+    point: float,
+    x: float,
+    y: float,
+    width: float,
+    colours: Sequence[Rgb | str],
+    hatch: str | None = None,
+) -> None:
     """Draw neighbouring fields of colour with one outline around them."""
     step = width / len(colours)
     up, low = y - _SWATCH / 2, y + _SWATCH / 2
     fields = [[(x + i * step, up), (x + (i + 1) * step, up), (x + (i + 1) * step, low), (x + i * step, low)]
               for i in range(len(colours))]  # fmt: skip
     axes.add_collection(PolyCollection(fields, facecolors=colours, edgecolors="face", linewidths=0.2, zorder=6.0))
+    if hatch is not None:
+        axes.add_collection(
+            PolyCollection(
+                fields, facecolors="none", edgecolors=palette.HATCH, hatch=hatch, linewidths=0.0, zorder=6.05
+            )
+        )
     around = [[(x, up), (x + width, up), (x + width, low), (x, low)]]
     axes.add_collection(
         PolyCollection(around, facecolors="none", edgecolors=palette.LINE, linewidths=0.6 * point, zorder=6.1)

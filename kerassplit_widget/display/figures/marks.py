@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +19,12 @@ Point = tuple[float, float]
 
 _GAP = 30.0
 """Half of how far a line may stand from its boxes when the next row is far."""
+
+_STEP = 14.0
+"""How far a line that goes round a box stays away from it, where there is room."""
+
+_ASIDE = 4.0
+"""The same, sideways."""
 
 
 @dataclass(frozen=True)
@@ -51,19 +58,19 @@ class Mark:
     text : str
     down : bool
         Whether the drawing runs down, so that the line lies level.
-    ends : tuple of two points
-        Of the line.
+    line : tuple of points
+        Straight where all boxes of the head lie before it; else it goes round those that reach past, in steps.
     text_at : point
         Left middle of the text beside a level line; bottom centre of that above an upright one.
     edges : tuple of int
         The edges of the view that cross.
     chips : tuple of points
-        Where the crossing tensors meet the line, one for each that does.
+        Where the crossing tensors meet the line; one that does not has its chip half way along an edge.
     """
 
     text: str
     down: bool
-    ends: tuple[Point, Point]
+    line: tuple[Point, ...]
     text_at: Point
     edges: tuple[int, ...]
     chips: tuple[Point, ...]
@@ -98,43 +105,42 @@ def mark_cuts(
     main = 1 if down else 0
     left, top, right, bottom = bounds
     places = [_line_at(scene, [int(scene.view.box_of[point]) for point in cut.points], main) for cut in cuts]
-    lines = [cut.text.split("\n") for cut in cuts]
-    high = [len(each) * size * 1.3 for each in lines]
-    wide = [max(text_width(line, size) for line in each) for each in lines]
-    marks = []
+    words = [cut.text.split("\n") for cut in cuts]
+    high = [len(each) * size * 1.3 for each in words]
+    wide = [max(text_width(line, size) for line in each) for each in words]
+    borders = [_border(scene, cut, at, main) for cut, at in zip(cuts, places, strict=True)]
     if down:
-        middles = _apart(places, high)
-        for cut, at, middle in zip(cuts, places, middles, strict=True):
-            ends = ((left, at), (right + 8, at))
-            marks.append(_mark(graph, scene, cut, ends, (right + 14, middle), at, main))
+        lines = [_line(border, left, right + 8, main) for border in borders]
+        middles = _apart([line[-1][1] for line in lines], high)
+        texts = [(right + 14, middle) for middle in middles]
         extent = (
             left,
             min([top, *(m - h / 2 - 4 for m, h in zip(middles, high, strict=True))]),
             max([right, *(right + 14 + w for w in wide)]),
             max([bottom, *(m + h / 2 + 4 for m, h in zip(middles, high, strict=True))]),
         )
-        return marks, extent
-    levels = _levels(places, wide)
-    step = max(high, default=0.0) + 6
-    for cut, at, level in zip(cuts, places, levels, strict=True):
-        over = top - 8 - level * step
-        marks.append(_mark(graph, scene, cut, ((at, over), (at, bottom)), (at, over - 3), at, main))
-    reach = [(at - w / 2, at + w / 2) for at, w in zip(places, wide, strict=True)]
-    return marks, (
-        min([left, *(low for low, _ in reach)]),
-        top - (8 + step * (1 + max(levels, default=0)) if cuts else 0),
-        max([right, *(high_ for _, high_ in reach)]),
-        bottom,
-    )
+    else:
+        starts = [border[0][1] for border in borders]
+        levels = _levels(starts, wide)
+        step = max(high, default=0.0) + 6
+        overs = [top - 8 - level * step for level in levels]
+        lines = [_line(border, over, bottom, main) for border, over in zip(borders, overs, strict=True)]
+        texts = [(at, over - 3) for at, over in zip(starts, overs, strict=True)]
+        extent = (
+            min([left, *(at - w / 2 for at, w in zip(starts, wide, strict=True))]),
+            top - (8 + step * (1 + max(levels, default=0)) if cuts else 0),
+            max([right, *(at + w / 2 for at, w in zip(starts, wide, strict=True))]),
+            bottom,
+        )
+    return [_mark(graph, scene, *each, main) for each in zip(cuts, lines, texts, strict=True)], extent
 
 
 def _mark(
     graph: LayerGraph,
     scene: Scene,
     cut: CutLine,
-    ends: tuple[Point, Point],
+    line: tuple[Point, ...],
     text_at: Point,
-    at: float,
     main: int,
 ) -> Mark:
     """Find the edges that cross, and for each tensor the place where it meets the line, nearest to where it was cut."""
@@ -144,7 +150,7 @@ def _mark(
     centre = float(np.mean([side[box] for box in boxes])) if boxes else 0.0
     inside = [box.calls[0] in cut.head for box in seen.boxes]
     edges = []
-    chips: dict[str, Point] = {}
+    chips: dict[str, tuple[float, Point]] = {}
     for edge, names in enumerate(seen.tensors):
         if not inside[seen.sources[edge]] or inside[seen.targets[edge]]:
             continue
@@ -152,23 +158,92 @@ def _mark(
         if not carried:
             continue
         edges.append(edge)
-        route = layout.points[layout.route_start[edge] : layout.route_start[edge + 1]]
-        met = _meets(route, at, main)
-        for name in carried if met else ():
-            known = chips.get(name)
-            if known is None or abs(met[1 - main] - centre) < abs(known[1 - main] - centre):
-                chips[name] = met
-    return Mark(cut.text, bool(main), ends, text_at, tuple(edges), tuple(sorted(set(chips.values()))))
+        route = layout.points[layout.route_start[edge] : layout.route_start[edge + 1]].astype(float)
+        met = _meets(route, line)
+        place = _half_way(route) if met is None else met
+        away = np.inf if met is None else abs(met[1 - main] - centre)
+        for name in carried:
+            if name not in chips or away < chips[name][0]:
+                chips[name] = (float(away), place)
+    places = tuple(sorted({place for _, place in chips.values()}))
+    return Mark(cut.text, bool(main), line, text_at, tuple(edges), places)
 
 
-def _meets(route: npt.NDArray[np.float32], at: float, main: int) -> Point:
-    """Where a route first meets the line across at this place; empty if it does not."""
-    for a, b in zip(route[:-1].astype(float), route[1:].astype(float), strict=True):
-        if a[main] == b[main] or not min(a[main], b[main]) <= at <= max(a[main], b[main]):
-            continue
-        across = float(a[1 - main] + (at - a[main]) / (b[main] - a[main]) * (b[1 - main] - a[1 - main]))
-        return (across, at) if main else (at, across)
-    return ()  # type: ignore[return-value]  # no place
+def _border(scene: Scene, cut: CutLine, at: float, main: int) -> list[tuple[float, float]]:
+    """Tell where the line of a cut runs: from which place across on, and how far along.
+
+    Boxes of the head lie before it and all others behind it, as far as they do not stand one behind the other in the
+    wrong order. It moves away from `at` as seldom as it can, outwards from where the cut was asked for.
+    """
+    layout, boxes = scene.layout, scene.view.boxes
+    centres = np.stack([layout.x, layout.y], axis=1).astype(float)
+    halves = layout.sizes.astype(float) / 2
+    low, high = (centres - halves)[:, main], (centres + halves)[:, main]
+    first, last = (
+        (centres - halves)[:, 1 - main] - _ASIDE,
+        (centres + halves)[:, 1 - main] + _ASIDE,
+    )
+    inside = np.array([box.calls[0] in cut.head for box in boxes])
+    if not ((inside & (high > at)) | (~inside & (low < at))).any():
+        return [(-np.inf, at)]
+    stops = np.unique(np.concatenate([first, last]))
+    rooms = []
+    for a, b in pairwise(stops.tolist()):
+        there = (first < b) & (last > a)
+        rooms.append((high[there & inside].max(initial=-np.inf), low[there & ~inside].min(initial=np.inf)))
+    points = [int(scene.view.box_of[point]) for point in cut.points]
+    middle = float(np.mean(centres[points, 1 - main]))
+    begin = int(np.clip(np.searchsorted(stops, middle, side="right") - 1, 0, len(rooms) - 1))
+    levels = [at] * len(rooms)
+    for way in (range(begin, len(rooms)), range(begin, -1, -1)):
+        level = at
+        for i in way:
+            before, behind = rooms[i]
+            if before < behind:
+                near = min(_STEP, (behind - before) / 2)
+                level = float(min(max(level, before + near), behind - near))
+            levels[i] = level
+    border = [(-np.inf, levels[0])]
+    for start, level in zip(stops[1:-1].tolist(), levels[1:], strict=True):
+        if level != border[-1][1]:
+            border.append((start, level))
+    return border
+
+
+def _line(border: Sequence[tuple[float, float]], first: float, last: float, main: int) -> tuple[Point, ...]:
+    """Draw a border as one line between two places across."""
+    found = [(first, border[0][1])]
+    for start, level in border[1:]:
+        found += [(start, found[-1][1]), (start, level)]
+    found.append((last, found[-1][1]))
+    return tuple((across, along) if main else (along, across) for across, along in found)
+
+
+def _meets(route: npt.NDArray[np.float64], line: Sequence[Point]) -> Point | None:
+    """Where a route first meets a line of level and upright pieces."""
+    for a, b in pairwise(route):
+        met = []
+        for c, d in pairwise(np.array(line)):
+            fixed = 0 if c[0] == d[0] else 1  # what is the same all along this piece of the line
+            if a[fixed] == b[fixed]:
+                continue
+            share = (c[fixed] - a[fixed]) / (b[fixed] - a[fixed])
+            place = a + share * (b - a)
+            other = 1 - fixed
+            if 0 <= share <= 1 and min(c[other], d[other]) <= place[other] <= max(c[other], d[other]):
+                place[fixed] = c[fixed]
+                met.append((float(share), (float(place[0]), float(place[1]))))
+        if met:
+            return min(met)[1]
+    return None
+
+
+def _half_way(route: npt.NDArray[np.float64]) -> Point:
+    """Give the middle of a route."""
+    steps = np.hypot(*np.diff(route, axis=0).T)
+    ways = np.concatenate([[0.0], np.cumsum(steps)])
+    x, y = (float(np.interp(ways[-1] / 2, ways, route[:, axis])) for axis in (0, 1))
+    return x, y
 
 
 def _line_at(scene: Scene, boxes: Sequence[int], main: int) -> float:

@@ -16,6 +16,7 @@ __all__ = [
     "EDGE",
     "FAMILIES",
     "FOLD",
+    "HATCH",
     "INK",
     "LINE",
     "PARTS",
@@ -32,6 +33,8 @@ DIM = "#5b616b"
 LINE = "#8a8f98"
 EDGE = "#9aa0a8"
 FOLD = "#f1f3f5"
+HATCH = "#d3d7dc"
+"""Lines across what is unknown, faint enough for text on them."""
 
 PARTS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#c4b414", "#788086")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from typing import Any, get_args
 
@@ -14,14 +15,15 @@ from PIL import Image
 
 from kerassplit_widget.display import wire
 from kerassplit_widget.display.figures.drawing import NAME, Frame, draw
-from kerassplit_widget.display.figures.inks import Colour, Ink, Legend, by_amount, by_kind, by_part
+from kerassplit_widget.display.figures.gathering import gathered
+from kerassplit_widget.display.figures.inks import Colour, Ink, Legend, by_amount, by_kind, by_part, part_sizes
 from kerassplit_widget.display.figures.legends import draw_legend, legend_size
 from kerassplit_widget.display.figures.marks import CutLine, mark_cuts
 from kerassplit_widget.display.figures.pages import Page, checked_width, page
 from kerassplit_widget.display.figures.ranges import piece
 from kerassplit_widget.display.figures.words import shortened, text_width
 from kerassplit_widget.display.viewing import Scene, Viewer
-from kerassplit_widget.errors import SplitError
+from kerassplit_widget.errors import ModelError, SplitError
 from kerassplit_widget.models.counting import count_reading
 from kerassplit_widget.models.cutting import place_cuts
 from kerassplit_widget.models.planning import Plan
@@ -30,6 +32,7 @@ from kerassplit_widget.structure.costs import CostTable
 from kerassplit_widget.structure.cuts import Cut
 from kerassplit_widget.structure.graph import LayerGraph
 from kerassplit_widget.structure.layout import Direction
+from kerassplit_widget.structure.regions.folding import Fold, fold
 from kerassplit_widget.structure.text import bytes_text, count_text, listed
 from kerassplit_widget.structure.views import Depth
 
@@ -68,13 +71,13 @@ def plot(
         A Functional model or a built Sequential.
     cuts : list, optional
         Cuts to mark, as `split` takes them; also a `Plan`. The parts are tinted then, and each cut says what crosses
-        it. What a cut goes through is drawn open.
+        it. What a cut goes through is drawn open; copies of a repeat between two cuts stay one box.
     depth : {"blocks", "layers", "all"}, optional
         What is folded: repeats and blocks; groups only; nothing. By default blocks are, in models of more than 40
         calls.
     colour : {"part", "kind", "params", "macs", "bytes"}
         What the colours say: the part; the family of the class; or how many parameters, multiply-adds or bytes of
-        outputs a box has, on a logarithmic scale.
+        outputs a box has, on a logarithmic scale; what is unknown is hatched.
     direction : {"down", "right"}
         Where the graph runs.
     only : tuple of two points, optional
@@ -97,8 +100,8 @@ def plot(
     Raises
     ------
     ModelError
-        If it is not a Keras model, or its graph is not known; with colours by multiply-adds or bytes, if a
-        dimension is unknown.
+        If it is not a Keras model, or its graph is not known; with colours by multiply-adds, if a dimension of an
+        input is unknown.
     PointError, CutError
         If a cut is not possible.
     SplitError
@@ -120,14 +123,25 @@ def plot(
         options, cuts = {**options, **cuts.options}, cuts.cuts
     reading = read_steps(model, **options)
     placed = place_cuts(reading, cuts) if cuts else []
-    table = count_reading(reading, batch_size) if colour in ("macs", "bytes") else None
+    table = None
+    if colour in ("macs", "bytes"):
+        # With unknown dimensions nothing is known of the work, but the sizes of some tensors may be.
+        with suppress(ModelError) if colour == "bytes" else nullcontext():
+            table = count_reading(reading, batch_size)
     graph, ghosts = reading.graph, frozenset[str]()
     if only is not None:
         graph, ghosts = piece(graph, *_ends(only, reading.point_name))
     return _Sheet(graph, placed, batch_size, ghosts, direction, depth).figure(colour, table, width)
 
 
-def png(graph: LayerGraph, cuts: Sequence[Cut] = (), *, batch_size: int = 1, max_bytes: int = 300_000) -> bytes:
+def png(
+    graph: LayerGraph,
+    cuts: Sequence[Cut] = (),
+    *,
+    batch_size: int = 1,
+    max_bytes: int = 300_000,
+    root: Fold | None = None,
+) -> bytes:
     """Draw a graph, folded, for a page that shows pictures but no widgets.
 
     Parameters
@@ -138,6 +152,8 @@ def png(graph: LayerGraph, cuts: Sequence[Cut] = (), *, batch_size: int = 1, max
     batch_size : int
     max_bytes : int
         The picture gets coarser until it takes no more.
+    root : Fold, optional
+        ``fold(graph)``, if it is at hand.
 
     Returns
     -------
@@ -149,7 +165,7 @@ def png(graph: LayerGraph, cuts: Sequence[Cut] = (), *, batch_size: int = 1, max
     SplitError
         If even the coarsest takes more.
     """
-    figure = _Sheet(graph, list(cuts), batch_size).figure("part" if cuts else "kind", None, None)
+    figure = _Sheet(graph, list(cuts), batch_size, root=root).figure("part" if cuts else "kind", None, None)
     unit = 72 / _POINT  # one dot for a pixel
     height = figure.get_figheight() * unit
     dense = min(1.5, max(1.0, 2400 / height))
@@ -184,13 +200,17 @@ class _Sheet:
     ghosts: frozenset[str] = frozenset()
     direction: Direction = "down"
     depth: Depth | None = None
+    root: Fold | None = None
 
     def __post_init__(self) -> None:
-        self.viewer = Viewer(self.graph)
-        self.viewer.turn(self.direction)
-        self.viewer.show(self.depth or ("all" if len(self.graph) <= _WHOLE else "blocks"))
         self.heads = [self._drawn(cut.head, cut) for cut in self.cuts]
-        self.viewer.follow(head for head in self.heads if 0 < len(head) < len(self.graph))
+        through = [head for head in self.heads if 0 < len(head) < len(self.graph)]
+        depth = self.depth or ("all" if len(self.graph) <= _WHOLE else "blocks")
+        root = fold(self.graph) if self.root is None else self.root
+        self.viewer = Viewer(self.graph, root=gathered(root, through) if depth == "blocks" else root)
+        self.viewer.turn(self.direction)
+        self.viewer.show(depth)
+        self.viewer.follow(through)
 
     def _drawn(self, numbers: frozenset[int], cut: Cut) -> frozenset[int]:
         names = cut.graph.names
@@ -234,22 +254,34 @@ class _Sheet:
         seen = scene.view
         part_of = None
         if self.heads:
-            part_of = [sum(n not in head for head in self.heads) for n in range(len(self.graph))]
+            part_of = _part_of(self.graph, self.heads)
         if colour == "part":
-            return by_part(self.graph, seen, part_of)
+            whole = [
+                part_sizes(cut.graph, _part_of(cut.graph, [each.head for each in self.cuts])) for cut in self.cuts[:1]
+            ]
+            return by_part(self.graph, seen, part_of, *whole)
         if colour == "kind":
             return by_kind(self.graph, seen, part_of)
-        if colour == "params" or table is None:
+        if colour == "params":
             return by_amount(seen, "parameters", seen.params, count_text)
-        key, title = ("macs", "multiply-adds") if colour == "macs" else ("output_bytes", "bytes of outputs")
-        write = count_text if colour == "macs" else bytes_text
-        names = self.graph.names
-        amounts = []
-        for box in seen.boxes:
-            values = [getattr(table[names[n]], key) for n in box.calls if names[n] not in self.ghosts]
-            known = [value for value in values if value is not None]
-            amounts.append(sum(known) if known or not values else None)
+        title, write = ("multiply-adds", count_text) if colour == "macs" else ("bytes of outputs", bytes_text)
+        amounts = [self._amount(box.calls, colour, table) for box in seen.boxes]
         return by_amount(seen, title, amounts, write)
+
+    def _amount(self, numbers: Sequence[int], colour: Colour, table: CostTable | None) -> int | None:
+        """Add up what the calls of a box have; None if that of one is unknown."""
+        calls = [self.graph.calls[n] for n in numbers]
+        values: list[int | None] = []
+        for call in calls:
+            if call.name in self.ghosts:
+                continue
+            if table is not None:
+                row = table[call.name]
+                values.append(row.macs if colour == "macs" else row.output_bytes)
+            else:
+                values += [tensor.nbytes(self.batch_size) for tensor in call.outputs]
+        known = [value for value in values if value is not None]
+        return sum(known) if len(known) == len(values) else None
 
     def _lines(self) -> list[CutLine]:
         """Tell the cuts that go through what is drawn, in its calls."""
@@ -261,6 +293,11 @@ class _Sheet:
                 continue
             lines.append(CutLine(_label(cut, self.batch_size), drawn, head, frozenset(cut.tensors)))
         return lines
+
+
+def _part_of(graph: LayerGraph, heads: Sequence[frozenset[int]]) -> list[int]:
+    """Tell for each call the number of its part, from 0."""
+    return [sum(n not in head for head in heads) for n in range(len(graph))]
 
 
 def _label(cut: Cut, batch_size: int) -> str:
