@@ -58,8 +58,9 @@ def figures():
 @pytest.mark.parametrize("name", ["residual", "unet_kinds", "unet_right", "landscape", "stages"])
 def test_a_figure_looks_as_it_did(figures, name):
     now, before = grey(figures[name]), 255 * imread(FOLDER / f"{name}.png")[..., 0]
-    assert now.shape == before.shape
-    mean, worst = difference(now, before)
+    high, wide = map(min, now.shape, before.shape)
+    assert np.ptp([now.shape, before.shape], axis=0).max() <= 1  # versions of matplotlib round the size of a page
+    mean, worst = difference(now[:high, :wide], before[:high, :wide])
     assert mean < 2 and worst < 16, f"{name}: {mean:.2f} levels of grey apart on average, {worst:.1f} where it is most"
 
 

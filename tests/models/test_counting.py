@@ -367,3 +367,9 @@ def test_masked_attention_inside_a_layer():
     row = last(of(Block(name="block"), (5, 8)))
     assert row.macs == 4 * 5 * 64 + 2 * (2 * 5 * 5 * 4)
     assert row.flops == 2 * row.macs + 40 + 40 + 5 * 50  # the queries are scaled, and 2 x 5 x 5 scores go to a softmax
+
+
+def test_masking_is_a_product_in_every_version():
+    x = keras.Input((2, 3), batch_size=4)
+    table = costs(keras.Model(x, keras.layers.Masking(name="mask")(x)))
+    assert (table["mask"].flops, table.unknown) == (4 * 2 * 3, ())

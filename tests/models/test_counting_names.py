@@ -15,7 +15,7 @@ from kerassplit_widget.models.keras_internals.counting import own_op
 FROM_INSIDE = set(
     """
     AdditiveAttention Attention Bidirectional Dot ELU EinsumDense GRUCell GroupNormalization
-    GroupedQueryAttention LSTMCell LayerNormalization LeakyReLU Masking MultiHeadAttention PReLU RMSNormalization ReLU
+    GroupedQueryAttention LSTMCell LayerNormalization LeakyReLU MultiHeadAttention PReLU RMSNormalization ReLU
     ReversibleEmbedding STFTSpectrogram SimpleRNNCell SpectralNormalization StackedRNNCells UnitNormalization
     Lambda
     """.split()  # noqa: SIM905

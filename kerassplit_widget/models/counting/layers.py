@@ -146,6 +146,10 @@ def _rescaling(site: Site) -> Work:
     return Work(other=2 * site.out)
 
 
+def _masking(site: Site) -> Work:
+    return Work(other=site.out)  # times the mask; old versions of Keras cannot be looked into
+
+
 def _normalization(site: Site) -> Work:
     layer = site.operation
     variance = layer.variance if layer.variance is not None else layer.input_variance
@@ -213,6 +217,7 @@ LAYERS: Mapping[str, Count] = {
     **_kinds("Resizing", _resizing),
     **_kinds("Rescaling", _rescaling),
     **_kinds("Normalization", _normalization),
+    **_kinds("Masking", _masking),
     **_kinds("SimpleRNN LSTM GRU RNN", _recurrent),
     **_kinds("ConvLSTM1D ConvLSTM2D ConvLSTM3D", _recurrent_convolution),
     **_kinds("TimeDistributed", _time_distributed),
