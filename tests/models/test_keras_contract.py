@@ -8,6 +8,7 @@ from keras.src.models.functional import Functional, clone_graph_nodes
 from keras.src.ops.node import Node
 from keras.src.ops.symbolic_arguments import SymbolicArguments
 
+import kerassplit_widget as ks
 from kerassplit_widget.models import keras_internals as internals
 from kerassplit_widget.models.reading import read_steps
 from kerassplit_widget.models.twins import Twins
@@ -79,6 +80,29 @@ def test_arguments_and_nodes_are_written_as_keras_itself_writes_them(make):
         for tensor in node.input_tensors:
             made = internals.maker_of(fresh[id(tensor)])._outbound_nodes
             assert made.count(mine) == made.count(of_keras) >= 1, "Operation._outbound_nodes means something else"
+
+
+def kind(value):
+    """Name the type of a value; in what containers are wrapped differs between versions of Keras."""
+    return next((cls for cls in (list, dict, set) if isinstance(value, cls)), type(value))
+
+
+@pytest.mark.parametrize("make", zoo.ALL, ids=lambda make: make.__name__)
+def test_a_functional_is_written_as_keras_itself_makes_it(make):
+    model = make()
+    calls = [call.name for call in ks.read(model) if not call.is_input]
+    for part in ks.split(model, [calls[len(calls) // 2 - 1]]):
+        theirs = keras.Model(part._inputs_struct, part._outputs_struct, name=part.name)
+        assert list(vars(part)) == list(vars(theirs)), "a Functional has other attributes than we write"
+        kinds = [{key: kind(value) for key, value in vars(each).items()} for each in (part, theirs)]
+        assert kinds[0] == kinds[1], "attributes of a Functional have other types than we write"
+        for name in ("_nodes", "_operations", "_operations_by_depth", "_layers", "output_names", "_inputs", "_outputs"):
+            assert getattr(part, name) == getattr(theirs, name), f"Keras writes {name} in another way"
+        depths = [{d: set(nodes) for d, nodes in each._nodes_by_depth.items()} for each in (part, theirs)]
+        assert depths[0] == depths[1], "Keras finds other depths"
+        assert part._tracker.stored_ids == theirs._tracker.stored_ids
+        assert part.get_config() == theirs.get_config()
+        assert [v.path for v in part.weights] == [v.path for v in theirs.weights]
 
 
 def test_a_copy_of_a_tensor_belongs_to_no_graph():

@@ -4,6 +4,7 @@ Nothing else in the package reads or writes a private name of Keras. `tests/mode
 of them and fails with a sentence when a new Keras has moved one.
 """
 
+from kerassplit_widget.models.keras_internals.functionals import model_of
 from kerassplit_widget.models.keras_internals.graphs import (
     Fill,
     Fingerprint,
@@ -23,7 +24,6 @@ from kerassplit_widget.models.keras_internals.graphs import (
     is_plain_sequential,
     layers_within,
     maker_of,
-    model_of,
     node_of,
     nodes_in_order,
     output_structure,

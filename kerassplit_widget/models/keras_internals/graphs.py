@@ -35,7 +35,6 @@ __all__ = [
     "is_plain_sequential",
     "layers_within",
     "maker_of",
-    "model_of",
     "node_of",
     "nodes_in_order",
     "output_structure",
@@ -156,9 +155,8 @@ def fresh_names(taken: Iterable[str] = ()) -> Iterator[None]:
 
     Afterwards Keras goes on counting as before.
     """
-    counts: collections.defaultdict[str, int] = collections.defaultdict(int)
-    for name in taken:
-        counts[name] = counts[name] or 1
+    counts = collections.defaultdict(int, dict.fromkeys(taken, 1))
+    for name in list(counts):
         if name[-1:].isdecimal():
             base, _, number = name.rpartition("_")
             if base and number.isdecimal():
@@ -194,14 +192,6 @@ def passed_on(tensor: keras.KerasTensor) -> keras.KerasTensor:
     """
     dtype = tensor.dtype if "float" in tensor.dtype else None
     return keras.layers.Identity(dtype=dtype, name=f"{maker_of(tensor).name}_passed_on")(tensor)
-
-
-def model_of(inputs: Any, outputs: Any, name: str) -> Functional:
-    """Make a model of a graph. An input that nothing reads is legal, but Keras before 3.14 wants it to be read."""
-    for tensor in keras.tree.flatten(inputs):
-        if not maker_of(tensor)._outbound_nodes:
-            passed_on(tensor)  # a call that leads to no output is not part of the model
-    return keras.Model(inputs, outputs, name=name)
 
 
 def shape_of(node: Node, index: int) -> tuple[int | None, ...]:

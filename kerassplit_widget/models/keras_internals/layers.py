@@ -134,13 +134,16 @@ def _track_for_tensorflow(state: dict[str, Any]) -> None:
     """
     references = []
     for old in state[_DEPENDENCIES]:
-        value = state.get(old.name)
-        if value is not old.ref and isinstance(value, list | tuple | dict) and not _is_trackable(value):
-            if old.name.removeprefix("_") in state["_tracker"].config or old.name in _OWN:
+        name, value = old.name, state.get(old.name)
+        if value is old.ref:
+            references.append(old)
+            continue
+        if isinstance(value, list | tuple | dict) and not _is_trackable(value):
+            if name in _STORES or name in _OWN:
                 continue  # what Keras keeps its books in; the layers in them hang on the attributes that hold them
-            value = state[old.name] = type(old.ref)(value)  # wrapped as TensorFlow does with an attribute
-        if value is old.ref or _is_trackable(value):
-            references.append(old if value is old.ref else type(old)(old.name, value))
+            value = state[name] = type(old.ref)(value)  # wrapped as TensorFlow does with an attribute
+        if _is_trackable(value):
+            references.append(type(old)(name, value))
     state.update((key, make()) for key, make in _TENSORFLOW.items() if key in state)
     state[_DEPENDENCIES] = references
     state["_self_unconditional_dependency_names"] = {each.name: each.ref for each in references}

@@ -1,0 +1,114 @@
+"""Functional models whose graph is known to be whole, made without the searches that Keras does to find that out."""
+
+from __future__ import annotations
+
+import collections
+from collections.abc import Iterable
+from typing import Any
+
+import keras
+from keras.src.models.functional import Functional
+from keras.src.ops.function import make_node_key
+from keras.src.ops.node import Node
+from keras.src.utils.tracking import DotNotTrackScope
+
+from kerassplit_widget.models.keras_internals.graphs import Operation, maker_of, passed_on
+
+__all__ = ["model_of"]
+
+
+def model_of(inputs: Any, outputs: Any, name: str) -> Functional:
+    """Make a model of a graph, equal to ``keras.Model(inputs, outputs, name=name)`` in all that Keras keeps of it.
+
+    Keras looks for the graph by recursion, compares each name with all others, and runs through the result: half the
+    time of a split. Here a part is a graph of twins from its own inputs to its outputs, so only the order is needed.
+
+    An input that nothing reads is legal, but Keras before 3.14 wants it to be read.
+
+    Parameters
+    ----------
+    inputs, outputs : structure of keras.KerasTensor
+    name : str
+
+    Returns
+    -------
+    Functional
+    """
+    flat_inputs, flat_outputs = keras.tree.flatten(inputs), keras.tree.flatten(outputs)
+    for tensor in flat_inputs:
+        if not maker_of(tensor)._outbound_nodes:
+            passed_on(tensor)  # a call that leads to no output is not part of the model
+    model = Functional.__new__(Functional)
+    with DotNotTrackScope():
+        keras.Model.__init__(model, name=name)
+        state: dict[str, Any] = model.__dict__
+        state.update(_inputs_struct=inputs, _outputs_struct=outputs, _inputs=flat_inputs, _outputs=flat_outputs)
+        _write_graph(model, flat_inputs, flat_outputs)
+    names = {operation.name for operation in model.operations}
+    assert len(names) == len(model.operations)  # saved calls refer to each other by name
+    for layer in model.layers:
+        model._tracker.track(layer)
+    model.build(None)
+    model._convert_input_args, model._allow_non_tensor_positional_args = False, True
+    model.output_names = [maker_of(tensor).name for tensor in flat_outputs]
+    return model
+
+
+def _write_graph(model: Functional, inputs: list[keras.KerasTensor], outputs: list[keras.KerasTensor]) -> None:
+    """Write down the calls between inputs and outputs, by how many calls lie between them and the last output."""
+    before, first = _in_order(map(_call_of, outputs))
+    depths: dict[Node, int] = {}
+    of_operation: dict[Operation, int] = {}
+    for node in reversed(before):
+        # All calls of a shared layer are as deep as the deepest of them that was met.
+        depth = max(depths.setdefault(node, 0), of_operation.get(node.operation, 0))
+        depths[node] = of_operation[node.operation] = depth
+        for each in before[node]:
+            depths[each] = max(depth + 1, depths.get(each, 0))
+    for node in map(_call_of, inputs):
+        if node not in depths:  # an input from which no output is computed
+            depths[node] = of_operation[node.operation] = 0
+            first[node.operation] = -1
+    by_depth: dict[int, list[Node]] = collections.defaultdict(list)
+    for node, depth in depths.items():
+        by_depth[depth].append(node)
+    operations_by_depth: dict[int, list[Operation]] = collections.defaultdict(list)
+    for operation in sorted(of_operation, key=first.__getitem__):
+        operations_by_depth[of_operation[operation]].append(operation)
+    deepest_first = sorted(operations_by_depth, reverse=True)
+    model._nodes = {make_node_key(node.operation, node.operation._inbound_nodes.index(node)) for node in depths}
+    model._nodes_by_depth = by_depth
+    model._operations = [operation for depth in deepest_first for operation in operations_by_depth[depth]]
+    model._operations_by_depth = operations_by_depth
+
+
+def _in_order(ends: Iterable[Node]) -> tuple[dict[Node, list[Node]], dict[Operation, int]]:
+    """Sort the calls that lead to some, depth first; also number the operations as they are met on the way up.
+
+    Returns
+    -------
+    dict of Node to list of Node
+        In topological order, each with the calls before it.
+    dict of Operation to int
+    """
+    order: dict[Node, list[Node]] = {}
+    first: dict[Operation, int] = {}
+    entered: dict[Node, list[Node]] = {}
+    for end in ends:
+        stack = [end]
+        while stack:
+            node = stack[-1]
+            if node in order:
+                stack.pop()
+            elif node in entered:
+                order[stack.pop()] = entered[node]
+            else:
+                before = entered[node] = [_call_of(tensor) for tensor in node.input_tensors]
+                first.setdefault(node.operation, len(first))
+                stack.extend(reversed(before))
+    return order, first
+
+
+def _call_of(tensor: keras.KerasTensor) -> Node:
+    history = tensor._keras_history
+    return history.operation._inbound_nodes[history.node_index]
