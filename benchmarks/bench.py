@@ -19,7 +19,7 @@ import resource
 import statistics
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -54,11 +54,14 @@ class Row:
     native_split: float
     split_first: float
     native_tail: float
+    split_half: float
+    native_half: float
     open_to_plot_model: float
     open_to_plot_layout: float
     open_to_construct: float
     split_to_native: float
     split_to_native_tail: float
+    split_to_native_half: float
 
 
 def measure(name: str, rounds: int = ROUNDS) -> Row:
@@ -92,8 +95,11 @@ def measure(name: str, rounds: int = ROUNDS) -> Row:
             first = candidates[0].points[0]
             timed("split_first", ks.split, model, [first])
             timed("split", ks.split, model, [point])
+            half = ks.cut_at(model, widget.graph.names[calls // 2])
+            timed("split_half", ks.split, model, [half])
             # Last, because native splitting leaves its nodes on the model's layers.
-            timed("native_split", _native_split, model, point)
+            timed("native_split", _native_split, model, [point])
+            timed("native_half", _native_split, model, half.tensors)
             timed("native_tail", keras.Model, model.get_layer(first).output, model.output)
     median = {what: statistics.median(values) for what, values in times.items()}
     return Row(
@@ -105,6 +111,7 @@ def measure(name: str, rounds: int = ROUNDS) -> Row:
         open_to_construct=median["open"] / median["construct"],
         split_to_native=median["split"] / median["native_split"],
         split_to_native_tail=median["split_first"] / median["native_tail"],
+        split_to_native_half=median["split_half"] / median["native_half"],
     )
 
 
@@ -114,6 +121,7 @@ def markdown(rows: list[Row]) -> str:
         "| model | calls | construct | plot_model | its layout | open | open / plot_model"
         " | open / its layout | open / construct"
         " | split | native split | split / native | split at the first candidate | native tail | split / native tail |"
+        " split at half the calls | native | split / native |"
     )
     lines = [head, "|---|" + "---:|" * (head.count("|") - 2)]
     for row in rows:
@@ -123,6 +131,7 @@ def markdown(rows: list[Row]) -> str:
             f" | 1/{1 / row.open_to_plot_layout:.0f} | {row.open_to_construct:.1%}"
             f" | {row.split:.3f} | {row.native_split:.3f} | {row.split_to_native:.2f}"
             f" | {row.split_first:.3f} | {row.native_tail:.3f} | {row.split_to_native_tail:.2f} |"
+            f" {row.split_half:.3f} | {row.native_half:.3f} | {row.split_to_native_half:.2f} |"
         )
     return "\n".join(lines)
 
@@ -146,8 +155,8 @@ def main(names: list[str]) -> int:
     return 0
 
 
-def _native_split(model: keras.Model, point: str) -> tuple[keras.Model, keras.Model]:
-    middle = model.get_layer(point).output
+def _native_split(model: keras.Model, tensors: Sequence[str]) -> tuple[keras.Model, keras.Model]:
+    middle = [model.get_layer(name).output for name in tensors]
     return keras.Model(model.input, middle), keras.Model(middle, model.output)
 
 
