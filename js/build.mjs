@@ -11,6 +11,10 @@ const out = process.argv[2]
   : join(here, "..", "kerassplit_widget", "display", "static");
 const LIMIT = 100_000; // the notebook stores the bundle once per saved model
 
+// Long names of our own, for readers only: none is a key of the payload (those are snake_case) or known to the page.
+const OWN =
+  /^(boxNear|boxesIn|callOf|callOfPoint|callsOf|canRedo|canUndo|costsOf|cutLine|edgesIn|fill2|firstTensor|focusBox|framesOf|goNearest|hasPlace|isCandidate|isFold|lineAt|misplaced|namesField|paintGround|paintLines|paintTop|partOf|readBusy|readModel|readNames|readView|revealCut|routeStart|selectCode|showAll|showButtons|showCode|tensorsOf|toggleHelp|typeNames|zoomBy)$/;
+
 await mkdir(out, { recursive: true });
 await build({
   absWorkingDir: here, // paths must not reach the output: it has to be the same everywhere
@@ -20,6 +24,7 @@ await build({
   target: ["es2022"],
   charset: "utf8",
   minify: true,
+  mangleProps: OWN,
   legalComments: "none",
   sourcemap: false,
   outfile: join(out, "widget.js"),

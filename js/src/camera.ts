@@ -18,6 +18,7 @@ export const LEGIBLE = 0.55;
 export const MAX_SCALE = 2.5;
 const READING = 0.95;
 const SMALLEST_READING = 0.82;
+const NARROW_READING = 0.7;
 const MARGIN = 20;
 
 const clamp = (value: number, low: number, high: number) => Math.min(Math.max(value, low), high);
@@ -71,8 +72,13 @@ export function opening(bounds: Bounds, view: ViewSize, down = true): Camera {
   // The axis stays in the middle; a little smaller if that brings the whole width in.
   const half = Math.max(1, -bounds[0], bounds[2]);
   const inside = (view.width / 2 - MARGIN) / half;
-  const scale = inside >= SMALLEST_READING ? Math.min(inside, READING) : READING;
-  return { x: -view.width / scale / 2, y: bounds[1] - MARGIN / scale, scale };
+  // In a narrow view rather the whole width, beside the axis.
+  const whole = (view.width - 2 * MARGIN) / Math.max(1, bounds[2] - bounds[0]);
+  const aside = inside < SMALLEST_READING && whole >= NARROW_READING;
+  const fitting = aside ? whole : inside >= SMALLEST_READING ? inside : READING;
+  const scale = Math.min(fitting, READING);
+  const middle = aside ? (bounds[0] + bounds[2]) / 2 : 0;
+  return { x: middle - view.width / scale / 2, y: bounds[1] - MARGIN / scale, scale };
 }
 
 /** Move the picture by pixels of the screen. */
@@ -105,9 +111,18 @@ export function keepInside(camera: Camera, bounds: Bounds, view: ViewSize): Came
   };
 }
 
+/** Show nothing blank before the beginning or after the end, if there is something to show instead. */
+export function settle(camera: Camera, bounds: Bounds, view: ViewSize, down = true): Camera {
+  if (!down) return turnedCamera(settle(turnedCamera(camera), turned(bounds), turnedView(view)));
+  const margin = MARGIN / camera.scale;
+  const low = bounds[1] - margin;
+  const high = bounds[3] + margin - view.height / camera.scale;
+  return { ...camera, y: high < low ? (low + high) / 2 : clamp(camera.y, low, high) };
+}
+
 /**
- * Bring a box to the middle of the axis. Across, the picture only moves when it must, and goes back
- * to the axis when the box can be seen there: walking along a model should not sway.
+ * Bring a box to the middle of the axis. Across, the picture only moves when it must, back to the
+ * axis if the box can be seen there: walking along a model should not sway.
  */
 export function reveal(camera: Camera, box: Bounds, view: ViewSize, down = true): Camera {
   if (!down) return turnedCamera(reveal(turnedCamera(camera), turned(box), turnedView(view)));
@@ -117,8 +132,7 @@ export function reveal(camera: Camera, box: Bounds, view: ViewSize, down = true)
   const fits = (left: number) => box[0] - pad >= left && box[2] + pad <= left + view.width / scale;
   const onAxis = -view.width / scale / 2;
   let x = camera.x;
-  if (fits(onAxis)) x = onAxis;
-  else if (!fits(x)) x = (box[0] + box[2]) / 2 - view.width / scale / 2;
+  if (!fits(x)) x = fits(onAxis) ? onAxis : (box[0] + box[2]) / 2 - view.width / scale / 2;
   return { x, y, scale };
 }
 

@@ -1,20 +1,20 @@
 /** The picture's pixels: painted when dirty, moved as a bitmap while that is too slow to repeat. */
 
-import { type Camera, toWorld, type ViewSize } from "./camera";
-import { type Frame, Painter } from "./painter";
+import { visible } from "./camera";
+import { type Frame, origin, Painter } from "./painter";
 
-/** A full picture that takes longer than this, in ms, is moved as a bitmap. */
-const SLOW = 6;
-/** How much more than what is seen is painted into the bitmap, as a share of the view. */
-const MARGIN = 0.35;
+/** With more boxes than these in view the picture is moved as a bitmap: its raster would be slow. */
+const MANY = 500;
+/** How much more than what is seen is painted into the bitmap on each side, as a share of the view. */
+const MARGIN = 0.5;
+/** Enlarged more than this, the bitmap is painted anew. */
+const COARSEST = 4;
 /** How long a change of the view fades, in ms. */
 export const FADE = 150;
 
 interface Bitmap {
   canvas: HTMLCanvasElement;
-  camera: Camera;
-  view: ViewSize;
-  ratio: number;
+  painted: Frame;
 }
 
 function blank(width: number, height: number): HTMLCanvasElement {
@@ -27,8 +27,9 @@ function blank(width: number, height: number): HTMLCanvasElement {
 export type Screen = ReturnType<typeof makeScreen>;
 
 export function makeScreen(canvas: HTMLCanvasElement) {
-  let slow = false;
   let bitmap: Bitmap | null = null;
+  /** What was painted last. */
+  let last: Frame | null = null;
 
   const context: CanvasRenderingContext2D | null = canvas.getContext("2d");
   const painter: Painter | null = context ? new Painter(context) : null;
@@ -60,61 +61,63 @@ export function makeScreen(canvas: HTMLCanvasElement) {
     // Setting a canvas's size clears it and is slow: only when it changed.
     if (canvas.width !== width) canvas.width = width;
     if (canvas.height !== height) canvas.height = height;
-    if (moving && slow) shift(frame);
-    else {
-      const start = performance.now();
-      painter.paint(frame);
-      slow = performance.now() - start > SLOW;
-    }
+    last = frame;
+    if (moving && many(frame)) shift(frame);
+    else painter.paint(frame);
     return paintGhost(frame, now);
   }
 
+  /** Things are at rest: paint the bitmap that the next movement needs. */
+  function prepare(): void {
+    if (!last || !many(last)) return;
+    const sharp = bitmap?.painted.camera.scale === last.camera.scale;
+    if (!sharp || !covers(last)) bitmap = render(last);
+  }
+
+  function many({ scene, camera, view }: Frame): boolean {
+    return scene.boxesIn(visible(camera, view)).length > MANY;
+  }
+
   function shift(frame: Frame): void {
-    const c = context!;
-    const { camera, view, ratio } = frame;
     if (!covers(frame)) bitmap = render(frame);
-    const from = bitmap;
-    if (!from) return;
-    const k = camera.scale / from.camera.scale;
-    c.setTransform(ratio, 0, 0, ratio, 0, 0);
-    c.clearRect(0, 0, view.width, view.height);
-    c.drawImage(
-      from.canvas,
-      (from.camera.x - camera.x) * camera.scale,
-      (from.camera.y - camera.y) * camera.scale,
-      from.view.width * k,
-      from.view.height * k,
-    );
+    const { canvas: from, painted } = bitmap!;
+    const c = context!;
+    const k = frame.camera.scale / painted.camera.scale;
+    const [x, y] = origin(frame);
+    const [fromX, fromY] = origin(painted);
+    c.setTransform(1, 0, 0, 1, 0, 0);
+    c.clearRect(0, 0, canvas.width, canvas.height);
+    c.drawImage(from, x - fromX * k, y - fromY * k, from.width * k, from.height * k);
+    painter!.paintLines(frame);
+    painter!.paintTop(frame);
   }
 
   /** Does the bitmap hold what can be seen, about as sharp as it should be? */
   function covers({ camera, view, ratio, scene }: Frame): boolean {
-    const from = bitmap;
-    if (!from || from.ratio !== ratio) return false;
-    const k = camera.scale / from.camera.scale;
-    if (k > 1.7 || k < 0.4) return false;
-    const [right, bottom] = toWorld(camera, view.width, view.height);
-    const [fromRight, fromBottom] = toWorld(from.camera, from.view.width, from.view.height);
+    const from = bitmap?.painted;
+    if (!from || from.ratio !== ratio || camera.scale > COARSEST * from.camera.scale) return false;
+    const [left, top, right, bottom] = visible(camera, view);
+    const held = visible(from.camera, from.view);
     const { bounds } = scene;
     return (
-      Math.max(camera.x, bounds[0]) >= from.camera.x - 1 &&
-      Math.max(camera.y, bounds[1]) >= from.camera.y - 1 &&
-      Math.min(right, bounds[2]) <= fromRight + 1 &&
-      Math.min(bottom, bounds[3]) <= fromBottom + 1
+      Math.max(left, bounds[0]) >= held[0] - 1 &&
+      Math.max(top, bounds[1]) >= held[1] - 1 &&
+      Math.min(right, bounds[2]) <= held[2] + 1 &&
+      Math.min(bottom, bounds[3]) <= held[3] + 1
     );
   }
 
-  function render(frame: Frame): Bitmap | null {
-    const { camera, ratio } = frame;
-    const mx = MARGIN * frame.view.width;
-    const my = MARGIN * frame.view.height;
-    const view = { width: frame.view.width + 2 * mx, height: frame.view.height + 2 * my };
+  /** Paint more than what can be seen into a bitmap, without what is bound to the screen. */
+  function render(frame: Frame): Bitmap {
+    const { camera, ratio, view: seen } = frame;
+    const mx = MARGIN * seen.width;
+    const my = MARGIN * seen.height;
+    const view = { width: seen.width + 2 * mx, height: seen.height + 2 * my };
     const moved = { ...camera, x: camera.x - mx / camera.scale, y: camera.y - my / camera.scale };
     const copy = blank(view.width * ratio, view.height * ratio);
-    const on = copy.getContext("2d");
-    if (!on) return null;
-    new Painter(on).paint({ ...frame, view, camera: moved });
-    return { canvas: copy, camera: moved, view, ratio };
+    const painted = { ...frame, view, camera: moved };
+    new Painter(copy.getContext("2d")!).paintGround(painted);
+    return { canvas: copy, painted };
   }
 
   function paintGhost(frame: Frame, now: number): boolean {
@@ -139,5 +142,6 @@ export function makeScreen(canvas: HTMLCanvasElement) {
     fade,
     forget,
     paint,
+    prepare,
   };
 }

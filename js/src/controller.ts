@@ -22,11 +22,16 @@ import { makeStatus } from "./status";
 import { makeStrip } from "./strip";
 import { makeTelling } from "./telling";
 import { readTheme, type Theme } from "./theme";
+import { Timers } from "./timers";
 import { makeViewing } from "./viewing";
+
+/** How long after a new picture its costs are asked for, in ms. */
+const AFTER = 300;
 
 export function openView(model: Model, el: HTMLElement, id: string, signal: AbortSignal) {
   let themed = false;
   let askedForCosts = false;
+  const timers: Timers<"costs"> = new Timers(signal);
 
   const shell = makeShell(
     id,
@@ -54,7 +59,7 @@ export function openView(model: Model, el: HTMLElement, id: string, signal: Abor
         acting.showButtons();
       },
       progress: (progress) => status.progress(progress),
-      silent: (kind) => status.silent(kind),
+      silent: () => status.silent(),
       probed: () => {
         acting.showButtons();
         looking.refresh();
@@ -73,6 +78,7 @@ export function openView(model: Model, el: HTMLElement, id: string, signal: Abor
       open: (box, x, y) => void viewing.open(box, [x, y]),
       close: (fold, x, y) => void viewing.close(fold, [x, y]),
       moved: () => looking.moved(),
+      editable: () => !acting.frozen,
     },
     () => theme,
     signal,
@@ -233,9 +239,8 @@ export function openView(model: Model, el: HTMLElement, id: string, signal: Abor
   }
 
   function goNearest(side: -1 | 1): void {
-    const name = looking.nearest[side < 0 ? 0 : 1];
-    const call = name === null ? undefined : reading.graph?.callOf.get(name);
-    if (call !== undefined) looking.select(call, { reveal: true });
+    const call = reading.graph?.nearest(looking.focus, side) ?? -1;
+    if (looking.focus >= 0 && call >= 0) looking.select(call, { reveal: true });
   }
 
   // ---- what is shown -----------------------------------------------------------------------
@@ -253,13 +258,13 @@ export function openView(model: Model, el: HTMLElement, id: string, signal: Abor
     looking.redraw();
   }
 
-  /** Costs are worked out only when somebody looks at them. */
-  function needCosts(): void {
+  /** Costs are worked out when the picture stands, or when somebody looks at them. */
+  function needCosts(quiet = false): void {
     if (looking.costs || askedForCosts || !kernel.alive) return;
     askedForCosts = true;
     void kernel.requests.ask("costs").then((reply) => {
       if (!reply.ok) askedForCosts = false;
-      if (!signal.aborted && reply.error) status.refused(reply.error);
+      if (!signal.aborted && !quiet && reply.error) status.refused(reply.error);
     });
   }
 
@@ -311,6 +316,10 @@ export function openView(model: Model, el: HTMLElement, id: string, signal: Abor
       readCosts();
       readPlaced();
       follow();
+      // The header says what the model does. The picture comes first.
+      timers.later("costs", AFTER, () => {
+        if (scene.graph.data.macs === null && !acting.frozen) needCosts(true);
+      });
     }
   }
 

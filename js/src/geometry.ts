@@ -1,5 +1,6 @@
 /** Where things are: hit tests, what is in view, where a cut's line lies. No DOM, no canvas. */
 
+import { type Border, borderOf, levelAt } from "./border";
 import type { Bounds } from "./camera";
 import type { Graph } from "./graph";
 import { type Grid, makeGrid } from "./grid";
@@ -10,6 +11,8 @@ export interface CutLine {
   readonly cut: Cut;
   /** World place of the line along the picture's axis; NaN when no point of the cut has a place. */
   readonly at: number;
+  /** The line: it steps round boxes that stand on the wrong side of `at`. */
+  readonly border: Border;
   /** The edges that cross. */
   readonly edges: readonly number[];
   /** One place per crossing tensor, in world coordinates; `met`: on the line. */
@@ -17,6 +20,8 @@ export interface CutLine {
 }
 
 const GAP = 30;
+/** How far the line of a cut keeps from a box beside it. */
+const ASIDE = 4;
 
 /** A view with its indices. Build once per payload. */
 export type Scene = ReturnType<typeof makeScene>;
@@ -225,13 +230,28 @@ export function makeScene(graph: Graph, view: ViewData) {
     const chips = new Map<number, { x: number; y: number; away: number; met: boolean }>();
     const side = down ? view.x : view.y;
     const centre = boxes.reduce((sum, box) => sum + side[box], 0) / boxes.length;
+    const border = borderOf(
+      owners
+        .filter((box) => !inHead[box] || inHead[box] === callsOf(box).length)
+        .map((box) => {
+          const [left, top, right, bottom] = rectOf(box);
+          const [low, high] = down ? [top, bottom] : [left, right];
+          const [first, last] = down ? [left, right] : [top, bottom];
+          const inside = inHead[box] > 0;
+          return { low, high, first: first - ASIDE, last: last + ASIDE, inside };
+        }),
+      at,
+      centre,
+    );
     for (let edge = 0; edge < rows.source.length; edge++) {
       const [source, target] = [rows.source[edge], rows.target[edge]];
       if (!inHead[source] || inHead[target] >= callsOf(target).length) continue;
       const carried = rows.tensors[edge].filter((tensor) => crossing.has(tensor));
       if (!carried.length) continue;
       edges.push(edge);
-      const met = meets(edge, at);
+      const met = border
+        .map(([, level]) => meets(edge, level))
+        .find((place) => place && levelAt(border, place[down ? 0 : 1]) === place[down ? 1 : 0]);
       const place = met ?? middle(edge);
       if (!place) continue;
       // One chip per tensor: on the line if possible, and near to where the cut was asked for.
@@ -239,12 +259,13 @@ export function makeScene(graph: Graph, view: ViewData) {
       for (const tensor of carried) {
         const known = chips.get(tensor);
         if (known && away >= known.away) continue;
-        chips.set(tensor, { x: place[0], y: place[1], away, met: met !== null });
+        chips.set(tensor, { x: place[0], y: place[1], away, met: Boolean(met) });
       }
     }
     return {
       cut,
       at,
+      border,
       edges,
       chips: tensors.flatMap((tensor) => {
         const chip = chips.get(tensor);

@@ -88,6 +88,20 @@ export function makeGraph(data: ModelData) {
     return head;
   }
 
+  /** The last candidate above a call, or the first one below it; -1 for none. */
+  function nearest(call: number, side: -1 | 1): number {
+    const reached = side < 0 ? head([call], []) : new Uint8Array(size);
+    reached[call] = 1;
+    for (let at = call + side; at >= 0 && at < size; at += side) {
+      // Going down, what takes something from what has been reached is reached too.
+      for (let i = producerStart[at]; side > 0 && i < producerStart[at + 1]; i++) {
+        reached[at] |= reached[producers[i]];
+      }
+      if (reached[at] && isCandidate[at]) return at;
+    }
+    return -1;
+  }
+
   /** Sums over calls; the weights of a layer count once, however many of its calls are among them. */
   function totals(calls: Iterable<number>, costs: Costs | null): Totals {
     const { params, tied } = data.calls;
@@ -132,6 +146,7 @@ export function makeGraph(data: ModelData) {
     twins,
     callOfPoint,
     head,
+    nearest,
     totals,
   };
 }

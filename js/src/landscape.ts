@@ -8,9 +8,16 @@ import type { Costs } from "./protocol";
  * Bytes that cross the picture at places along its axis.
  *
  * A tensor crosses from the middle of the box that makes it to that of the last box that reads it;
- * raw inputs are left out, as they are for cuts, and so are tensors of unknown size.
+ * raw inputs are left out, as they are for cuts. Where a tensor of unknown size crosses, what is
+ * known is only the least that can cross.
  */
 export type Landscape = ReturnType<typeof makeLandscape>;
+
+/** Bytes of the known tensors; `exact`: there are no others. */
+export interface Crossing {
+  bytes: number;
+  exact: boolean;
+}
 
 export function makeLandscape(scene: Scene) {
   const { view, graph } = scene;
@@ -21,45 +28,47 @@ export function makeLandscape(scene: Scene) {
     const end = along[view.edges.target[edge]];
     for (const tensor of carried) last.set(tensor, Math.max(last.get(tensor) ?? -Infinity, end));
   });
-  const steps: [number, number][] = [];
+  /** Place, change of the bytes, change of how many are unknown. */
+  const steps: [number, number, number][] = [];
   for (const [tensor, end] of last) {
     const start = along[scene.boxOf(maker[tensor])];
     const size = nbytes[tensor];
-    if (graph.data.calls.input[maker[tensor]] || !size || !(end > start)) continue;
-    steps.push([start, size], [end, -size]);
+    if (graph.data.calls.input[maker[tensor]] || !(end > start)) continue;
+    const [known, unknown] = size === null ? [0, 1] : [size, 0];
+    steps.push([start, known, unknown], [end, -known, -unknown]);
   }
   steps.sort((a, b) => a[0] - b[0]);
   /** Where the sum changes, ascending, and the sum from there on. */
   const places: Float64Array = Float64Array.from(steps, ([place]) => place);
-  let sum = 0;
-  const bytes: Float64Array = Float64Array.from(steps, ([, change]) => {
-    sum += change;
-    return sum;
+  let bytes = 0;
+  let unknown = 0;
+  const sums: Crossing[] = steps.map(([, change, more]) => {
+    bytes += change;
+    unknown += more;
+    return { bytes, exact: !unknown };
   });
-  const peak: number = bytes.reduce((a, b) => Math.max(a, b), 0);
+  const peak: number = sums.reduce((a, b) => Math.max(a, b.bytes), 0);
   const boxes = Array.from(along, (_, box) => box).filter((box) => scene.hasPlace(box));
   boxes.sort((a, b) => along[a] - along[b]);
   const order: Int32Array = Int32Array.from(boxes);
   /** Middles of the boxes, ascending, and which boxes they are. */
   const middles: Float64Array = Float64Array.from(boxes, (box) => along[box]);
 
-  /** Bytes that cross at a place. */
-  function at(place: number): number {
-    const i = upper(places, place);
-    return i ? bytes[i - 1] : 0;
+  /** What crosses at a place. */
+  function at(place: number): Crossing {
+    return sums[upper(places, place) - 1] ?? { bytes: 0, exact: true };
   }
 
-  /** The fewest and the most bytes that cross between two places. */
-  function range(from: number, to: number): [number, number] {
-    let low = at(from);
-    let high = low;
+  /** The most that crosses between two places. */
+  function most(from: number, to: number): Crossing {
+    let { bytes, exact } = at(from);
     for (let i = upper(places, from); i < places.length && places[i] <= to; i++) {
       // Where several tensors begin or end at one place, only the sum of all is real.
       if (places[i + 1] === places[i]) continue;
-      low = Math.min(low, bytes[i]);
-      high = Math.max(high, bytes[i]);
+      bytes = Math.max(bytes, sums[i].bytes);
+      exact &&= sums[i].exact;
     }
-    return [low, high];
+    return { bytes, exact };
   }
 
   /** What lies before and after a place. */
@@ -74,10 +83,9 @@ export function makeLandscape(scene: Scene) {
 
   return {
     places,
-    bytes,
     peak,
     at,
-    range,
+    most,
     sides,
   };
 }

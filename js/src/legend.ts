@@ -9,8 +9,8 @@ export function showLegend(element: HTMLElement, { entries, ramp }: Legend): voi
     mark.style.background = background;
     return mark;
   };
-  const words = entries.map(({ colour, word }) =>
-    h("span", {}, ramp ? null : swatch("i", colour), word),
+  const words = entries.map(({ colour, word }, i) =>
+    h("span", {}, ramp && i < 2 ? null : swatch("i", colour), word),
   );
   // Between its two ends.
   if (ramp) words.splice(1, 0, h("span", {}, swatch("b", `linear-gradient(90deg, ${ramp})`)));

@@ -20,6 +20,8 @@ export interface ListboxEvents {
 
 /** Height of an option in px; also in widget.css. Fixed, so that scrolling needs no layout. */
 export const ROW = 26;
+/** Options that the browser shows or skips together: it looks at each such group in every frame. */
+const GROUP = 100;
 const TYPING = 700;
 
 interface Item {
@@ -79,7 +81,13 @@ export function makeListbox(id: string, events: ListboxEvents, signal: AbortSign
       : next.view.boxes.id.map((_, box) => makeItem(next, next.callOf(box), box));
     active = -1;
     element.removeAttribute("aria-activedescendant");
-    element.replaceChildren(...items.map(({ option }) => option));
+    element.replaceChildren();
+    for (let i = 0; i < items.length; i += GROUP) {
+      const some = items.slice(i, i + GROUP).map(({ option }) => option);
+      const group = h("div", { class: "ks-options", role: "none" }, ...some);
+      group.style.height = `${ROW * some.length}px`;
+      element.append(group);
+    }
     if (!items.length) element.append(empty);
   }
 

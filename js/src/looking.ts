@@ -5,15 +5,7 @@ import { GONE, type Kernel } from "./kernel";
 import type { Listbox } from "./listbox";
 import { type Colour, type Overlay, overlay } from "./overlay";
 import type { Panel } from "./panel";
-import {
-  type Costs,
-  type Cut,
-  decodeCut,
-  decodeNearest,
-  decodePlaced,
-  type Model,
-  type Placed,
-} from "./protocol";
+import { type Costs, type Cut, decodeCut, decodePlaced, type Model, type Placed } from "./protocol";
 import type { Stage } from "./stage";
 import type { Strip } from "./strip";
 import type { Telling } from "./telling";
@@ -44,7 +36,7 @@ const PREVIEW_DELAY = 60;
 /** How long what was pointed at last stays in Inspect, so that gaps between boxes do not flicker. */
 const LINGER = 160;
 
-type Look = { cut: Cut | null; refusal: string; nearest: [string | null, string | null] };
+type Look = { cut: Cut | null; refusal: string };
 
 export type Looking = ReturnType<typeof makeLooking>;
 
@@ -183,7 +175,6 @@ export function makeLooking(
       call,
       cut: look?.cut ?? null,
       refusal: look?.refusal ?? (call >= 0 && !kernel.alive ? GONE : ""),
-      nearest: look?.nearest ?? [null, null],
       costs,
       editable: events.editable(),
     });
@@ -234,7 +225,6 @@ export function makeLooking(
       looks.set(call, {
         cut: reply.ok && reply.cut ? decodeCut(reply.cut) : null,
         refusal: reply.ok ? (reply.cut ? "" : String(reply.sentence ?? "")) : reply.error,
-        nearest: decodeNearest(reply.nearest),
       });
       if (call === focus()) inspect();
     });
@@ -275,10 +265,6 @@ export function makeLooking(
     /** Why there can be no cut after the focused call; empty when there can, or nobody knows yet. */
     get refusal(): string {
       return looks.get(focus())?.refusal ?? "";
-    },
-    /** The nearest candidates before and after the focused call. */
-    get nearest(): readonly [string | null, string | null] {
-      return looks.get(focus())?.nearest ?? [null, null];
     },
     show,
     place,

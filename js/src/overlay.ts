@@ -27,10 +27,12 @@ export interface Ink {
   readonly fill2: string;
   readonly text: string;
   readonly dim: string;
+  /** Lines on the ground: what would be shown is unknown. */
+  readonly hatch?: boolean;
 }
 
 export interface Legend {
-  /** Colours with their words, or the two ends of a ramp. */
+  /** Backgrounds with their words; with a ramp, its two ends come first. */
   readonly entries: readonly { colour: string; word: string }[];
   readonly ramp: readonly string[] | null;
 }
@@ -40,7 +42,9 @@ export interface Overlay {
   readonly legend: Legend;
 }
 
-const WORD: Readonly<Record<Exclude<Colour, "class" | "part">, (value: number) => string>> = {
+type Amount = Exclude<Colour, "class" | "part">;
+
+const WORD: Readonly<Record<Amount, (value: number) => string>> = {
   params: count,
   flops: (value) => work(value, "FLOP"),
   bytes,
@@ -65,21 +69,16 @@ export function familyOfBox(scene: Scene, box: number): Family {
   return [...seen].reduce((a, b) => (b[1] > a[1] ? b : a), ["other", 0] as [Family, number])[0];
 }
 
-/** The amount of something in each box; null where it is not known. */
-export function amounts(scene: Scene, colour: Colour, costs: Costs | null): (number | null)[] {
+/** The amount of something in each box; null where that of a call is not known. */
+export function amounts(scene: Scene, colour: Amount, costs: Costs | null): (number | null)[] {
   return scene.view.boxes.id.map((_, box) => {
     const calls = scene.callsOf(box);
-    if (colour === "params") return scene.graph.totals(calls, null).params;
-    const column = colour === "ms" ? costs?.ms : colour === "flops" ? costs?.flops : costs?.bytes;
-    let sum = 0;
-    let known = false;
-    for (const call of calls) {
-      const value = column?.[call] ?? null;
-      if (value === null) continue;
-      known = true;
-      sum += value;
-    }
-    return known ? sum : null;
+    if (colour !== "ms") return scene.graph.totals(calls, costs)[colour];
+    // Not every call is measured: of a fold the sum of those that are.
+    const known = Array.from(calls, (call) => costs?.ms?.[call] ?? null).filter(
+      (ms) => ms !== null,
+    );
+    return known.length ? known.reduce((a, b) => a + b) : null;
   });
 }
 
@@ -138,12 +137,7 @@ function plain(scene: Scene, colour: "class" | "part", placed: Placed, theme: Th
 
 const STEPS = 24;
 
-function magnitude(
-  scene: Scene,
-  colour: Exclude<Colour, "class" | "part">,
-  costs: Costs | null,
-  theme: Theme,
-): Overlay {
+function magnitude(scene: Scene, colour: Amount, costs: Costs | null, theme: Theme): Overlay {
   const values = amounts(scene, colour, costs);
   const positive = values.filter((value): value is number => value !== null && value > 0);
   const low = positive.reduce((a, b) => Math.min(a, b), Infinity);
@@ -153,22 +147,27 @@ function magnitude(
     const text = inkOn(rgb);
     return { strong: css(rgb), fill: css(rgb), fill2: css(rgb), text, dim: text };
   });
-  const nothing: Ink = {
+  const blank = {
     strong: theme.boxLine,
     fill: theme.box,
     fill2: theme.box,
     text: theme.ink,
     dim: theme.dim,
   };
+  const unknown = { ...blank, strong: theme.edge, hatch: true };
   const inks = values.map((value) =>
-    value ? palette[Math.round(share(value, low, high) * STEPS)] : nothing,
+    value ? palette[Math.round(share(value, low, high) * STEPS)] : value === null ? unknown : blank,
   );
-  const entries = positive.length
-    ? [
-        { colour: palette[2].fill, word: WORD[colour](low) },
-        { colour: palette[STEPS].fill, word: WORD[colour](high) },
-      ]
-    : [{ colour: nothing.fill, word: "not known" }];
-  const shades = positive.length ? palette.slice(2).map((ink) => ink.fill) : null;
-  return { inks, legend: { entries, ramp: shades } };
+  const ends = low < high ? [low, high] : positive.slice(0, 1);
+  const entries = ends.map((value) => ({ colour: palette[STEPS].fill, word: WORD[colour](value) }));
+  if (values.includes(0)) entries.push({ colour: blank.strong, word: "none" });
+  if (values.includes(null))
+    entries.push({
+      colour: `repeating-linear-gradient(135deg, ${theme.edge} 0 1px, ${theme.box} 0 4px)`,
+      word: "unknown",
+    });
+  return {
+    inks,
+    legend: { entries, ramp: low < high ? palette.slice(2).map((ink) => ink.fill) : null },
+  };
 }

@@ -49,10 +49,9 @@ export function makePlanning(
     if (!reply || signal.aborted) return;
     const plan = reply.ok ? decodePlan(reply.plan) : null;
     if (plan) panel.plan.show(plan);
-    else if (reply.error) panel.plan.refuse(reply.error);
-    if (!aloud) return;
+    else panel.plan.clear();
     status.refused(reply.error);
-    if (plan) placed();
+    if (plan && aloud) placed();
   }
 
   return {

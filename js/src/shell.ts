@@ -108,7 +108,7 @@ export function makeShell(id: string, events: ShellEvents, signal: AbortSignal) 
     "div",
     { class: "ks-root", "data-ks-width": "wide", tabindex: "-1" },
     h(
-      "header",
+      "div",
       "ks-head",
       h("div", "ks-head-text", title, facts),
       h("div", "ks-find", matches, search),
@@ -124,7 +124,7 @@ export function makeShell(id: string, events: ShellEvents, signal: AbortSignal) 
       keys,
     ),
     body,
-    h("footer", "ks-foot", progress, cancel, status, alert),
+    h("div", "ks-foot", progress, cancel, status, alert),
   );
 
   function toggleHelp(show = keys.hidden): void {

@@ -1,5 +1,6 @@
 /** The picture with its camera: what is hit, what is shown, when it is drawn. */
 
+import { levelAt } from "./border";
 import {
   anchor,
   type Bounds,
@@ -13,6 +14,7 @@ import {
   panBy,
   reveal as revealing,
   visible as seen,
+  settle,
   toScreen,
   toWorld,
   type ViewSize,
@@ -40,6 +42,8 @@ export interface StageEvents {
   close(id: string, x: number, y: number): void;
   /** The camera or the size changed. */
   moved(): void;
+  /** Can cuts be taken away? */
+  editable(): boolean;
 }
 
 /** How a place is kept while the drawing changes. */
@@ -71,7 +75,7 @@ export function makeStage(events: StageEvents, theme: () => Theme, signal: Abort
   /** A box to show as soon as there is a size. */
   let wanted = -1;
 
-  const timers: Timers<"press" | "rest"> = new Timers(signal);
+  const timers: Timers<"press" | "rest" | "prepare"> = new Timers(signal);
   const canvas: HTMLCanvasElement = h("canvas", { class: "ks-picture", role: "img" });
   // With a finger the notebook is scrolled at the edges, the picture in between.
   const edge = (side: string) => h("div", `ks-edge ks-edge-${side}`);
@@ -89,15 +93,16 @@ export function makeStage(events: StageEvents, theme: () => Theme, signal: Abort
     scene = next;
     drawn = null;
     timers.cancel("press");
+    if (opened) screen.fade(performance.now());
     if (!kept || !opened) {
       opened = false;
       resize();
       return;
     }
-    screen.fade(performance.now());
     const { before, after } = kept;
     const middle = toScreen(camera, (before[0] + before[2]) / 2, (before[1] + before[3]) / 2);
-    move(anchor(camera, before, after, kept.at ?? middle));
+    const to = anchor(camera, before, after, kept.at ?? middle);
+    move(kept.at ? to : settle(to, scene.bounds, view, scene.down));
   }
 
   /** Take the size from the page. The first real size decides what is shown when opened. */
@@ -272,6 +277,7 @@ export function makeStage(events: StageEvents, theme: () => Theme, signal: Abort
       performance.now(),
     );
     if (again) dirty();
+    else if (!moving) timers.later("prepare", REST, screen.prepare);
   }
 
   function move(to: Camera): void {
@@ -307,9 +313,12 @@ export function makeStage(events: StageEvents, theme: () => Theme, signal: Abort
 
   function lineAt(x: number, y: number): number {
     let found = -1;
+    if (!events.editable()) return found;
     let best = LINE_REACH;
     drawn?.cuts.forEach((line, index) => {
-      const [sx, sy] = toScreen(camera, line.at, line.at);
+      const [wx, wy] = toWorld(camera, x, y);
+      const at = levelAt(line.border, scene?.down ? wx : wy);
+      const [sx, sy] = toScreen(camera, at, at);
       const distance = scene?.down ? Math.abs(sy - y) : Math.abs(sx - x);
       if (distance <= best) {
         best = distance;

@@ -1,7 +1,7 @@
 /** The line at the foot: what is under way, what Python says, and what was refused. */
 
 import { GONE } from "./kernel";
-import { decodeBusy, type Kind, type Model, type Progress } from "./protocol";
+import { decodeBusy, type Model, type Progress } from "./protocol";
 
 /** The elements that the status fills. */
 export interface StatusElements {
@@ -10,24 +10,6 @@ export interface StatusElements {
   progress: HTMLProgressElement;
   cancel: HTMLButtonElement;
 }
-
-const WORDS: Record<Kind, string> = {
-  preview: "The look at this cut",
-  toggle: "The cut",
-  remove: "The cut",
-  clear: "Clearing the cuts",
-  undo: "Undo",
-  redo: "Redo",
-  split: "The split",
-  verify: "The verification",
-  code: "The code",
-  move: "The cut",
-  view: "The other view",
-  costs: "The costs",
-  measure: "The measurement",
-  plan: "The plan",
-  cancel: "Cancelling",
-};
 
 export type Status = ReturnType<typeof makeStatus>;
 
@@ -77,8 +59,8 @@ export function makeStatus(model: Model, elements: StatusElements, alive: () => 
   }
 
   /** The kernel has not answered for a while. */
-  function silent(kind: Kind): void {
-    slow = `No answer from the kernel yet, it may be busy: ${WORDS[kind].toLowerCase()} will follow when it is free.`;
+  function silent(): void {
+    slow = "No answer from the kernel yet, it may be busy: this will follow when it is free.";
     show();
   }
 

@@ -240,12 +240,13 @@ export function makeStrip(state: () => StripState, events: StripEvents, signal: 
     const step = perPixel();
     for (let at = PAD; at < length - PAD; at++) {
       const place = world(at);
-      const bytes = landscape.range(place, place + step)[1];
-      if (!bytes) continue;
+      const { bytes, exact } = landscape.most(place, place + step);
       const part = cuts.filter((cut) => cut <= place).length;
       c.fillStyle = cuts.length ? theme.part(part).strong : theme.edge;
       c.globalAlpha = cuts.length ? 0.55 : 0.75;
-      c.fillRect(5, at, Math.max(1, room * Math.sqrt(bytes / landscape.peak)), 1);
+      if (bytes) c.fillRect(5, at, Math.max(1, room * Math.sqrt(bytes / landscape.peak)), 1);
+      // Hatched: more crosses, nobody knows how much.
+      for (let x = 5 + (at % 5); !exact && x < room; x += 5) c.fillRect(x, at, 1, 1);
     }
     c.globalAlpha = 1;
   }

@@ -87,12 +87,10 @@ export function makeTelling(elements: TellingElements, stage: Stage, signal: Abo
       }`;
     const [before, after] = landscape.sides(at, costs);
     const words = scene.down ? ["above", "below"] : ["left", "right"];
-    const crossing = landscape.at(at);
-    show([
-      crossing ? `${bytes(crossing)} cross here` : "nothing crosses here",
-      side(words[0], before),
-      side(words[1], after),
-    ]);
+    const { bytes: known, exact } = landscape.at(at);
+    const unknown = known ? `at least ${bytes(known)} cross here` : "unknown bytes cross here";
+    const certain = known ? `${bytes(known)} cross here` : "nothing crosses here";
+    show([exact ? certain : unknown, side(words[0], before), side(words[1], after)]);
     elements.tip.classList.remove("ks-above");
   }
 

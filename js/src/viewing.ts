@@ -73,14 +73,14 @@ export function makeViewing(stage: Stage, kernel: Kernel, status: Status, focus:
     return from && to ? { before: from, after: to, at: place.at } : null;
   }
 
-  /** Where the person is: at the focused box, or in the middle. */
+  /** Where the person is: at the focused box, at the beginning, or at what is in the middle. */
   function wherever(scene: Scene): Wish | null {
-    let box = focus();
-    if (!stage.sees(box)) {
-      const [left, top, right, bottom] = stage.visible();
-      box = scene.boxNear((left + right) / 2, (top + bottom) / 2);
-    }
-    return box < 0 ? null : { fold: null, calls: [scene.callOf(box)], at: null };
+    const wish = (calls: readonly number[]) => ({ fold: null, calls, at: null });
+    const box = focus();
+    if (stage.sees(box)) return wish([scene.callOf(box)]);
+    const [left, top, right, bottom] = stage.visible();
+    if (scene.down ? top <= scene.bounds[1] : left <= scene.bounds[0]) return null;
+    return wish([...scene.callsOf(scene.boxNear((left + right) / 2, (top + bottom) / 2))]);
   }
 
   async function ask(payload: Record<string, unknown>, keeping: Wish | null): Promise<boolean> {

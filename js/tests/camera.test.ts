@@ -42,6 +42,32 @@ describe("camera", () => {
     expect(camera.toScreen(open, 0, 0)[1]).toBeCloseTo(20);
   });
 
+  it("opens with long skips in view where there is little room, beside the axis", () => {
+    const narrow = { width: 300, height: 500 };
+    const open = camera.opening(tall, narrow);
+    expect(open.scale).toBeCloseTo(260 / 324);
+    expect(camera.toScreen(open, -75, 0)[0]).toBeCloseTo(20);
+    expect(camera.toScreen(open, 249, 0)[0]).toBeCloseTo(280);
+    // Walking down the axis does not push them out again.
+    expect(camera.reveal(open, [-75, 400, 75, 436], narrow).x).toBe(open.x);
+    // With less room text could not be read: then the axis is in the middle.
+    const least = camera.opening(tall, { width: 200, height: 500 });
+    expect(camera.toScreen(least, 0, 0)[0]).toBeCloseTo(100);
+  });
+
+  it("leaves nothing blank before the beginning or after the end", () => {
+    const before = camera.settle({ x: 7, y: -90, scale: 0.5 }, tall, view);
+    expect(before).toEqual({ x: 7, y: -40, scale: 0.5 });
+    const after = camera.settle({ x: 7, y: 11_000, scale: 1 }, tall, view);
+    expect(after.y).toBe(11_124 + 20 - 500);
+    const within = { x: 7, y: 600, scale: 1 };
+    expect(camera.settle(within, tall, view)).toEqual(within);
+    // All of it fits: it is centred.
+    expect(camera.settle(within, small, view).y).toBe(150 - 250);
+    const right = camera.settle({ x: -90, y: 7, scale: 0.5 }, [0, -75, 11_124, 75], view, false);
+    expect(right).toEqual({ x: -40, y: 7, scale: 0.5 });
+  });
+
   it("cannot lose the model", () => {
     const lost = camera.keepInside({ x: 1e5, y: -1e5, scale: 1 }, tall, view);
     expect(camera.toWorld(lost, 300, 250)).toEqual([249, 0]);

@@ -7,10 +7,27 @@ import { frameAt, onOpenMark, plainTitle, tags, titleOf } from "../src/marks";
 import { decodeCosts, decodeCut, decodeModel, decodeView } from "../src/protocol";
 import { costs, cutAfterStem, folded, model, type RawView, unfolded, view } from "./fixture";
 
-function sceneOf(raw: RawView): Scene {
-  const data = decodeModel(model());
+function sceneOf(raw: RawView, of = model()): Scene {
+  const data = decodeModel(of);
   return makeScene(makeGraph(data), decodeView(raw, data));
 }
+
+describe("a graph", () => {
+  it("knows the nearest candidates above and below each call", () => {
+    // image, stem (a candidate), left, right, add (a candidate), head
+    const graph = makeGraph(decodeModel(model()));
+    const calls = [0, 1, 2, 3, 4, 5];
+    expect(calls.map((call) => graph.nearest(call, -1))).toEqual([-1, -1, 1, 1, 1, 4]);
+    expect(calls.map((call) => graph.nearest(call, 1))).toEqual([1, 4, 4, 4, -1, -1]);
+  });
+
+  it("goes only where tensors go: what lies beside is not above or below", () => {
+    const data = decodeModel(model((raw) => (raw.candidates = [2, 3])));
+    const graph = makeGraph(data);
+    expect([graph.nearest(3, -1), graph.nearest(2, 1)]).toEqual([-1, -1]);
+    expect([graph.nearest(1, 1), graph.nearest(4, -1)]).toEqual([2, 3]);
+  });
+});
 
 const scene = () => sceneOf(view());
 /** The same picture from left to right: x and y change places. */
@@ -122,9 +139,13 @@ describe("Scene", () => {
     // stem -> right, stem -> add, left -> add; not stem -> left, which stays in the head.
     expect(line.edges).toEqual([2, 3, 4]);
     const [stem, left] = line.chips;
-    // stem -> right ends above the line; its lane to add meets it.
-    expect(stem).toMatchObject({ tensor: 1, y: 183, met: true });
-    expect(stem.x).toBeCloseTo(100);
+    // The line steps up before the box of right, which is not in the head.
+    expect(line.border).toEqual([
+      [-Infinity, 183],
+      [8, 118],
+    ]);
+    expect(stem).toMatchObject({ tensor: 1, y: 118, met: true });
+    expect(stem.x).toBeGreaterThan(8);
     expect(left).toMatchObject({ tensor: 2, y: 183 });
     expect(left.x).toBeCloseTo(-43.5);
   });
@@ -249,10 +270,28 @@ describe("Landscape", () => {
   it("sums what crosses along the axis, raw inputs left out", () => {
     const land = makeLandscape(scene());
     // Above stem only the raw input; then stem alone; beside left and right all three tensors.
-    expect([50, 100, 190, 250].map((at) => land.at(at) / size)).toEqual([0, 1, 3, 1]);
+    expect([50, 100, 190, 250].map((at) => land.at(at).bytes / size)).toEqual([0, 1, 3, 1]);
     expect(land.peak).toBe(3 * size);
-    expect(land.range(100, 250).map((bytes) => bytes / size)).toEqual([1, 3]);
-    expect(makeLandscape(turned()).at(190) / size).toBe(3);
+    expect(land.most(100, 250)).toEqual({ bytes: 3 * size, exact: true });
+    expect(makeLandscape(turned()).at(190).bytes / size).toBe(3);
+  });
+
+  it("knows only the least where a tensor of unknown size crosses", () => {
+    const land = makeLandscape(
+      sceneOf(
+        view(),
+        model((raw) => {
+          raw.tensors.nbytes[2] = null;
+        }),
+      ),
+    );
+    expect([100, 190, 250].map((at) => land.at(at))).toEqual([
+      { bytes: size, exact: true },
+      { bytes: 2 * size, exact: false },
+      { bytes: size, exact: true },
+    ]);
+    expect(land.most(100, 190).exact).toBe(false);
+    expect(land.most(230, 250).exact).toBe(true);
   });
 
   it("says what lies on both sides of a place", () => {

@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import { describe, expect, it, vi } from "vitest";
 import widget from "../src/widget";
 import {
+  chain,
   FakeModel,
   placedNothing,
   placedStem,
@@ -65,6 +66,19 @@ describe("safety", () => {
     vi.advanceTimersByTime(300);
     expect(options().length).toBe(6);
     expect(canvas.getAttribute("aria-label")).toContain("1 box could not be drawn");
+  });
+});
+
+describe("a long list", () => {
+  it("is laid out in groups of a hundred, of fixed height, that only the eye passes over", () => {
+    const { list, options } = open(new FakeModel(chain(250)));
+    const groups = [...list.children] as HTMLElement[];
+    expect(groups.map((group) => group.children.length)).toEqual([100, 100, 50]);
+    expect(groups.map((group) => group.style.height)).toEqual(["2600px", "2600px", "1300px"]);
+    expect(groups.every((group) => group.getAttribute("role") === "none")).toBe(true);
+    expect(options().map((option) => option.dataset.call)).toEqual(
+      Array.from({ length: 250 }, (_, call) => String(call)),
+    );
   });
 });
 

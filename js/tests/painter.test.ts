@@ -98,6 +98,21 @@ describe("Painter", () => {
     expect(text("part_2")?.fill).toBe(theme.part(1).strong);
   });
 
+  it("keeps chips off the names of the parts", () => {
+    const base = frame({ camera: { ...camera, x: -50 } });
+    const line = base.scene.cutLine(decodeCut(cutAfterStem));
+    const { parts } = decodePlaced(placedStem);
+    const left = (cuts: Partial<Frame>) => {
+      calls.length = 0;
+      paint({ ...base, ...cuts });
+      const chip = text("56×56×256 · 3.1 MB")!;
+      return Number(chip.args[1]) - (6 * 18 + 16) / 2;
+    };
+    // Six letters of six pixels, from 10 on, and eight pixels between.
+    expect(left({ cuts: [line], parts })).toBe(10 + 36 + 8);
+    expect(left({ preview: line })).toBe(8);
+  });
+
   it("draws a preview dashed", () => {
     const base = frame();
     paint({ ...base, preview: base.scene.cutLine(decodeCut(cutAfterStem)), hover: 1 });
@@ -125,8 +140,8 @@ describe("Painter", () => {
     const rings = calls.filter((c) => c.name === "arc" && c.args[2] === 7);
     expect(rings.map((c) => c.args.slice(0, 2))).toEqual([[60, 150]]);
     // Two papers behind, to the upper right.
-    const papers = calls.filter((c) => c.name === "moveTo" && c.args[0] === -75 + 6 + 6);
-    expect(papers.map((c) => c.args[1])).toContain(132 - 6);
+    const papers = calls.filter((c) => c.name === "roundRect" && c.args[0] === -75 + 6);
+    expect(papers.map((c) => c.args.slice(1))).toEqual([[132 - 6, 150, 36, 6]]);
   });
 
   it("frames an open fold, its title on the outline", () => {
@@ -160,9 +175,13 @@ describe("Painter", () => {
     const base = frame({}, { ...view(), direction: "right" });
     const line = base.scene.cutLine(decodeCut(cutAfterStem));
     paint({ ...base, cuts: [line] });
-    const x = toScreen(camera, line.at, 0)[0];
-    const rule = calls.findIndex((c) => c.name === "moveTo" && c.args[0] === x && c.args[1] === 0);
-    expect(calls[rule + 1]).toMatchObject({ name: "lineTo", args: [x, 320] });
+    // The boxes stand one above the other here: the line steps round them, from edge to edge.
+    const xs = line.border.map(([, at]) => Math.round(toScreen(camera, at, 0)[0]));
+    expect(new Set(xs).size).toBeGreaterThan(1);
+    const rule = calls.findIndex((c) => c.name === "moveTo" && c.args[1] === 0);
+    const pieces = calls.slice(rule, rule + 2 * xs.length).map((c) => c.args);
+    expect(pieces.map(([x]) => x)).toEqual(xs.flatMap((x) => [x, x]));
+    expect(pieces.at(-1)?.[1]).toBe(320);
   });
 
   it("draws ten thousand boxes from far in one batch per colour", () => {

@@ -155,17 +155,26 @@ describe("the overlay", () => {
     expect(amounts(scene(), "params", null)).toEqual([0, 9472, 100, 256, 0, 9472]);
     expect(amounts(scene(), "flops", known)).toEqual([0, 200, 400, 600, 8, null]);
     expect(amounts(scene(folded()), "flops", known)).toEqual([0, 200, 1008, null]);
+    const some = { ...known!, flops: [0, 200, null, 600, 8, 5] };
+    expect(amounts(scene(folded()), "flops", some)).toEqual([0, 200, null, 5]);
+    expect(amounts(scene(folded()), "ms", { ...some, ms: some.flops })).toEqual([0, 200, 608, 5]);
     expect(amounts(scene(), "ms", decodeCosts(costs, 6))).toEqual(Array(6).fill(null));
     const { inks, legend } = make("flops");
     expect(legend.ramp?.length).toBeGreaterThan(10);
-    expect(legend.entries.map((entry) => entry.word)).toEqual(["8 FLOPs", "600 FLOPs"]);
+    expect(legend.entries.map((entry) => entry.word)).toEqual([
+      "8 FLOPs",
+      "600 FLOPs",
+      "none",
+      "unknown",
+    ]);
     expect(luminance(parseColor(inks[3].fill)!)).toBeLessThan(luminance(parseColor(inks[4].fill)!));
-    expect(inks[5].fill).toBe(theme.box);
+    expect([inks[0].hatch, inks[5].hatch]).toEqual([undefined, true]);
+    expect([inks[0].fill, inks[5].fill]).toEqual([theme.box, theme.box]);
   });
 
   it("says when nothing is known", () => {
     expect(make("ms", view(), placedNothing, null).legend).toMatchObject({
-      entries: [{ word: "not known" }],
+      entries: [{ word: "unknown" }],
       ramp: null,
     });
   });

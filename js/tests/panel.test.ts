@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from "vitest";
-import { chain, costs, FakeModel, placedStem } from "./fixture";
+import { chain, costs, FakeModel, model as modelOf, placedStem } from "./fixture";
 import { at, drawn, open, setUp } from "./page";
 
 setUp();
@@ -52,6 +52,27 @@ describe("Parts", () => {
     expect(kinds()).toEqual(["costs"]);
   });
 
+  it("has costs asked for once the picture stands, and a refusal is no alarm", async () => {
+    const unsaid = modelOf((raw) => {
+      (raw.model as { macs: number | null }).macs = null;
+    });
+    const { model: sent, kinds, $ } = open(new FakeModel({ _model: unsaid }));
+    expect(kinds()).toEqual([]);
+    vi.advanceTimersByTime(400);
+    expect(kinds()).toEqual(["costs"]);
+    const words = () => [$(".ks-status").textContent, $(".ks-alert").textContent];
+    const before = words();
+    vi.advanceTimersByTime(60_000);
+    expect(words()).toEqual(before);
+    await sent.answer(sent.request("costs"), { ok: false, error: "No." });
+    expect(words()).toEqual(before);
+    for (const more of [{ _static: true }, { _costs: costs }]) {
+      const other = open(new FakeModel({ _model: unsaid, ...more }));
+      vi.advanceTimersByTime(400);
+      expect(other.kinds()).toEqual([]);
+    }
+  });
+
   it("renames the variable of one part", () => {
     const { el, model, type, $ } = withCut();
     const [, second] = [...el.querySelectorAll<HTMLInputElement>("input.ks-variable")];
@@ -78,12 +99,12 @@ describe("the colours", () => {
     const { el, model, kinds, $ } = open();
     expect($(".ks-legend").textContent).toBe("inputconvolutionnormalizationmerge");
     select(el, "params");
-    expect($(".ks-legend").textContent).toBe("1009.5 k");
+    expect($(".ks-legend").textContent).toBe("1009.5 knone");
     expect(kinds()).toEqual([]);
     select(el, "flops");
-    expect($(".ks-legend").textContent).toBe("not known");
+    expect($(".ks-legend").textContent).toBe("unknown");
     model.set("_costs", costs);
-    expect($(".ks-legend").textContent).toBe("8 FLOPs600 FLOPs");
+    expect($(".ks-legend").textContent).toBe("8 FLOPs600 FLOPsnoneunknown");
     select(el, "bytes");
     expect(kinds()).toEqual(["costs"]);
   });
@@ -239,8 +260,9 @@ describe("Plan", () => {
     const { el, model, button, $ } = open();
     button("Plan").click();
     await model.answer(model.request("plan"), { ok: false, error: "9 parts need 9 calls." });
-    expect(el.querySelector(".ks-refusal")?.textContent).toBe("9 parts need 9 calls.");
     expect($("[role=alert]").textContent).toBe("9 parts need 9 calls.");
+    expect(el.textContent?.match(/9 parts need 9 calls/g)?.length).toBe(1);
+    expect($(".ks-plan-answer").textContent).toBe(""); // the old answer is to another question
   });
 });
 
@@ -272,6 +294,7 @@ describe("a page without a kernel", () => {
       expect([name, button(name).hidden]).toEqual([name, true]);
     }
     expect(tab("Plan").hidden).toBe(true);
+    expect(el.querySelector(".ks-inspect")?.textContent).toContain("nothing can be cut here");
     expect(el.querySelectorAll("input.ks-variable").length).toBe(0);
     click(...at(4));
     key(list, "Enter");

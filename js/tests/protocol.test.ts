@@ -8,7 +8,6 @@ import {
   decodeCosts,
   decodeCut,
   decodeModel,
-  decodeNearest,
   decodePlaced,
   decodePlan,
   decodeResult,
@@ -58,9 +57,13 @@ describe("decodeModel and decodeView", () => {
   it.each<[string, unknown, RegExp]>([
     ["nothing", {}, /no model has arrived/],
     ["another version", model((raw) => (raw.version = 1)), /version 1.*reads version 2/],
-    ["a short column", model((raw) => raw.calls.params.pop()), /“params” has 5 entries/],
-    ["an index out of range", model((raw) => (raw.edges.target[0] = 99)), /“target” holds/],
-    ["a twin out of range", model((raw) => (raw.calls.tied[0] = -2)), /“tied” holds/],
+    ["a short column", model((raw) => raw.calls.params.pop()), /“params” is not as agreed/],
+    [
+      "an index out of range",
+      model((raw) => (raw.edges.target[0] = 99)),
+      /“target” is not as agreed/,
+    ],
+    ["a twin out of range", model((raw) => (raw.calls.tied[0] = -2)), /“tied” is not as agreed/],
   ])("refuse a model with %s in one sentence", (_, raw, sentence) => {
     expect(() => decodeModel(raw)).toThrow(PayloadError);
     expect(() => decodeModel(raw)).toThrow(sentence);
@@ -68,21 +71,29 @@ describe("decodeModel and decodeView", () => {
 
   it.each<[string, unknown, RegExp]>([
     ["nothing", {}, /no drawing has arrived/],
-    ["a call in no box", view((raw) => (raw.box_of[0] = 6)), /“box_of” holds/],
-    ["a kind of its own", view((raw) => (raw.boxes.kind[0] = 4)), /“kind” holds/],
-    ["exits of another model", view((raw) => (raw.boxes.exits[0] = [6])), /“exits” holds/],
-    ["a frame around nothing", view((raw) => raw.frames.push({ boxes: [9] })), /“boxes” holds/],
-    ["almost no geometry", { ...view(), geometry: new Uint8Array(8) }, /too short/],
+    ["a call in no box", view((raw) => (raw.box_of[0] = 6)), /“box_of” is not as agreed/],
+    ["a kind of its own", view((raw) => (raw.boxes.kind[0] = 4)), /“kind” is not as agreed/],
+    [
+      "exits of another model",
+      view((raw) => (raw.boxes.exits[0] = [6])),
+      /“exits” is not as agreed/,
+    ],
+    [
+      "a frame around nothing",
+      view((raw) => raw.frames.push({ boxes: [9] })),
+      /“boxes” is not as agreed/,
+    ],
+    ["almost no geometry", { ...view(), geometry: new Uint8Array(8) }, /do not fit/],
     ["no geometry", { ...view(), geometry: null }, /geometry is missing/],
     [
       "a geometry cut off",
       { ...view(), geometry: new DataView(view().geometry.buffer, 3, 160) },
-      /do not fill/,
+      /do not fit/,
     ],
     [
       "routes that run backwards",
       view((raw) => raw.geometry.setInt32(4 * 25, 5, true)),
-      /routes are out of order/,
+      /do not fit/,
     ],
   ])("refuse a view with %s in one sentence", (_, raw, sentence) => {
     expect(() => decode(raw)).toThrow(PayloadError);
@@ -122,7 +133,6 @@ describe("decodeModel and decodeView", () => {
       );
       expect(scene.cutLine(cut).chips.map((chip) => chip.tensor)).toEqual(cut.tensors);
     }
-    expect(decodeResult(golden.result)?.variables.length).toBe(placed.parts.length);
 
     // Folded, every call is in the box that says so, and costs and plan are of this model.
     const few = makeScene(graph, decodeView(golden.folded, data));
@@ -151,7 +161,6 @@ describe("the smaller traits", () => {
     expect(decodeResult({})).toBeNull();
     expect(decodeResult({ code: "x", variables: ["a"], verification: null })).toEqual({
       code: "x",
-      variables: ["a"],
       verification: null,
     });
     const verification = { ok: true, sentence: "Equal.", rows: [["outputs", true, "0"]] };
@@ -179,15 +188,13 @@ describe("the smaller traits", () => {
     expect(decodePlan(undefined)).toBeNull();
   });
 
-  it("know when the kernel is busy, and what is nearest", () => {
+  it("know when the kernel is busy", () => {
     expect(decodeBusy({})).toBeNull();
     expect(decodeBusy({ what: "Reading", done: 1 })).toEqual({
       what: "Reading",
       done: 1,
       total: 0,
     });
-    expect(decodeNearest(["a", null])).toEqual(["a", null]);
-    expect(decodeNearest(undefined)).toEqual([null, null]);
   });
 });
 
@@ -244,7 +251,7 @@ describe("Requests", () => {
     vi.advanceTimersByTime(PATIENCE - 1);
     expect(events.silent).not.toHaveBeenCalled();
     vi.advanceTimersByTime(1);
-    expect(events.silent).toHaveBeenCalledWith("verify");
+    expect(events.silent).toHaveBeenCalledTimes(1);
   });
 
   it("answers when sending fails", async () => {

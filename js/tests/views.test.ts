@@ -181,9 +181,30 @@ describe("the whole view", () => {
     key(list, "End");
     button("Fit").click(); // too small for texts
     vi.advanceTimersByTime(300);
-    // Legible again, and at the selection.
+    // Legible again, and at the selection (the last call).
     expect(await deeper()).toContain("layer_59!");
     expect(await deeper()).not.toContain("layer_0!");
+  });
+
+  it("stays at the beginning or at the end, with nothing blank there", async () => {
+    const { model, el, list, key } = open(new FakeModel(chain(60)));
+    vi.advanceTimersByTime(50);
+    /** The first name that is seen when the depth has changed, and the room below the last. */
+    const deeper = async (step: number) => {
+      el.querySelector<HTMLInputElement>("[value=layers]")!.click();
+      drawn.calls.length = 0;
+      model.set("_view", { ...chain(60, step)._view, depth: "layers" });
+      await model.answer(model.request("view"));
+      vi.advanceTimersByTime(300);
+      const texts = drawn.calls.filter(({ args }) => /^layer_\d+$/.test(String(args[0])));
+      const last = shownAt(String(texts.at(-1)?.args[0]))[1];
+      return [texts[0].args[0], HEIGHT - last] as const;
+    };
+    expect((await deeper(132))[0]).toBe("layer_0");
+    key(list, "End");
+    const [first, room] = await deeper(40);
+    expect(first).not.toBe("layer_0");
+    expect(room).toBeLessThan(60); // the end of the model is at the end of the view
   });
 
   it("keeps selection, cuts and what is known of them when it changes", async () => {
@@ -295,12 +316,9 @@ describe("the search", () => {
 });
 
 describe("the nearest candidates", () => {
-  it("are one key or one press away", async () => {
+  it("are one key or one press away, before the kernel has said anything", () => {
     const { list, key, model, button, $ } = closed();
     key(list, "End");
-    vi.advanceTimersByTime(100);
-    const reply = { cut: null, sentence: "No.", nearest: ["add", null] };
-    await model.answer(model.request("preview"), reply);
     expect(button("↓ nearest").getAttribute("aria-disabled")).toBe("true");
     expect(button("↑ nearest").title).toMatch(/^Go to add/);
     key(list, "]"); // there is none

@@ -92,13 +92,21 @@ function paintBox(c: CanvasRenderingContext2D, frame: Frame, box: number): void 
   rounded(c, left, top, right, bottom, RADIUS);
   c.fillStyle = ink.fill;
   c.fill();
-  if (ink.fill2 !== ink.fill) {
+  if (ink.fill2 !== ink.fill || ink.hatch) {
     // A cut goes through this fold: both parts are shown.
     c.save();
     c.clip();
     c.fillStyle = ink.fill2;
     if (scene.down) c.fillRect(left, (top + bottom) / 2, right - left, bottom - top);
     else c.fillRect((left + right) / 2, top, right - left, bottom - top);
+    if (ink.hatch) {
+      c.beginPath();
+      for (let x = left + top - bottom; x < right; x += 8) {
+        c.moveTo(x, bottom);
+        c.lineTo(x + bottom - top, top);
+      }
+      c.stroke();
+    }
     c.restore();
     rounded(c, left, top, right, bottom, RADIUS);
   }

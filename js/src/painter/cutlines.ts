@@ -1,5 +1,6 @@
 /** The lines of cuts with their chips: what crosses, and the names of the parts on both sides. */
 
+import { levelAt } from "../border";
 import { toScreen } from "../camera";
 import { bytes, plural, shape } from "../format";
 import type { CutLine } from "../geometry";
@@ -48,9 +49,10 @@ export function spread(
   }
 }
 
-/** Where the line is on the screen, along the axis; null when it cannot be seen. */
+/** Where the line begins on the screen, along the axis; null when that cannot be seen. */
 function place({ camera, view, scene }: Frame, line: CutLine): number | null {
-  const at = toScreen(camera, line.at, line.at)[scene.down ? 1 : 0];
+  const level = levelAt(line.border, scene.down ? camera.x : camera.y);
+  const at = toScreen(camera, level, level)[scene.down ? 1 : 0];
   const limit = scene.down ? view.height : view.width;
   return at > -20 && at < limit + 20 ? at : null;
 }
@@ -61,28 +63,39 @@ export function paintLine(
   line: CutLine,
   state: "placed" | "preview" | "leaving",
 ): void {
-  const exact = place(frame, line);
-  if (exact === null) return;
-  const at = Math.round(exact);
   c.beginPath();
   c.setLineDash(state === "placed" ? [] : state === "preview" ? [6, 5] : [2, 4]);
   c.strokeStyle = frame.theme.accent;
   c.lineWidth = 2;
-  c.moveTo(frame.scene.down ? 0 : at, frame.scene.down ? at : 0);
-  c.lineTo(frame.scene.down ? frame.view.width : at, frame.scene.down ? at : frame.view.height);
+  const { camera, view } = frame;
+  const { down } = frame.scene;
+  const end = down ? view.width : view.height;
+  const main = down ? 1 : 0;
+  line.border.forEach(([from, at], i) => {
+    const y = Math.round(toScreen(camera, at, at)[main]);
+    // From this step to the next one.
+    [from, line.border[i + 1]?.[0] ?? Infinity].forEach((step, last) => {
+      const x = Math.min(Math.max(toScreen(camera, step, step)[1 - main], 0), end);
+      c[i || last ? "lineTo" : "moveTo"](down ? x : y, down ? y : x);
+    });
+  });
   c.stroke();
   c.setLineDash([]);
 }
 
-/** The names of the parts before and after a placed cut, in their colours. */
+/**
+ * The names of the parts before and after a placed cut, in their colours. Returns where on the line
+ * chips may begin.
+ */
 export function paintPartNames(
   c: CanvasRenderingContext2D,
   frame: Frame,
   line: CutLine,
   index: number,
-): void {
+): number {
   const at = place(frame, line);
-  if (frame.camera.scale < COARSE || at === null) return;
+  let room = 8;
+  if (frame.camera.scale < COARSE || at === null) return room;
   c.font = `600 10.5px ${frame.theme.font}`;
   c.textBaseline = "middle";
   for (const side of [0, 1] as const) {
@@ -90,10 +103,12 @@ export function paintPartNames(
     if (!name) continue;
     c.fillStyle = frame.theme.part(index + side).strong;
     const text = ellipsis(name, 110, (each) => c.measureText(each).width);
+    room = Math.max(room, 18 + c.measureText(text).width);
     c.textAlign = frame.scene.down || side ? "left" : "right";
     if (frame.scene.down) c.fillText(text, 10, at + (side ? 11 : -10));
     else c.fillText(text, at + (side ? 8 : -8), 14);
   }
+  return room;
 }
 
 export function paintChips(
@@ -101,6 +116,7 @@ export function paintChips(
   frame: Frame,
   line: CutLine,
   placed: boolean,
+  begin = 8,
 ): void {
   const { camera, view, scene } = frame;
   c.font = `500 11px ${frame.theme.font}`;
@@ -117,7 +133,8 @@ export function paintChips(
   }
   const total = (at: number): Chip => {
     const text = `${plural(line.cut.tensors.length, "tensor")} · ${bytes(line.cut.nbytes)}`;
-    const [x, y] = toScreen(camera, line.at, line.at);
+    const level = levelAt(line.border, at / camera.scale + (scene.down ? camera.x : camera.y));
+    const [x, y] = toScreen(camera, level, level);
     const chip = { x, y, width: c.measureText(text).width + 16, text };
     chip[key] = at;
     return chip;
@@ -125,17 +142,16 @@ export function paintChips(
   const size = (chip: Chip) => (scene.down ? chip.width : CHIP_HEIGHT);
   const need = onLine.reduce((sum, chip) => sum + size(chip) + 6, 0);
   // Far out, or too many to stand side by side: one chip that says how many and how much.
-  if (onLine.length > 1 && (need > length - 24 || camera.scale < COARSE)) {
+  if (onLine.length > 1 && (need > length - begin - 16 || camera.scale < COARSE)) {
     const at = onLine.reduce((sum, chip) => sum + chip[key], 0) / onLine.length;
     onLine.splice(0, onLine.length, total(at));
-  }
-  // Not every crossing tensor is met by the line: its end says how many there are.
-  if (elsewhere.length && camera.scale >= COARSE && !Number.isNaN(line.at)) {
+  } else if (elsewhere.length && camera.scale >= COARSE && !Number.isNaN(line.at)) {
+    // Not every crossing tensor is met by the line: its end says how many there are.
     onLine.push(total(length));
   }
   // Upright lines leave no room between boxes: there the chips stand at the line's head.
   if (!scene.down) for (const chip of onLine) chip.y = Math.min(chip.y, HEAD);
-  spread(onLine, 6, scene.down ? 8 : HEAD, length - 8, key);
+  spread(onLine, 6, scene.down ? begin : HEAD, length - 8, key);
   for (const chip of [...onLine, ...(camera.scale >= COARSE ? elsewhere : [])]) {
     if (chip.y < -CHIP_HEIGHT || chip.y > view.height + CHIP_HEIGHT) continue;
     if (chip.x < -chip.width || chip.x > view.width + chip.width) continue;

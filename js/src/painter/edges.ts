@@ -1,7 +1,7 @@
 /** Routes between boxes, and the outlines of open folds. */
 
 import { MARK_RADIUS, tags, titleOf } from "../marks";
-import { COARSE, type Frame, inWorld, onScreen } from "./frame";
+import { COARSE, type Frame, inWorld, onScreen, origin } from "./frame";
 import { rounded, sign, softCorner } from "./shapes";
 import type { Texts } from "./text";
 
@@ -49,9 +49,10 @@ function paintPixels(
   colour: string,
   width: number,
 ): void {
-  const { camera, scene } = frame;
+  const { camera, scene, ratio } = frame;
   const { points, routeStart } = scene.view;
-  const { x: left, y: top, scale } = camera;
+  const { scale } = camera;
+  const [left, top] = origin(frame).map((each) => each / ratio);
   const thick = width > 1.5 ? 1.5 : 0.75;
   onScreen(c, frame);
   c.fillStyle = colour;
@@ -62,10 +63,10 @@ function paintPixels(
   for (const edge of edges) {
     const last = routeStart[edge + 1] - 1;
     for (let p = routeStart[edge]; p < last; p++) {
-      const ax = (points[2 * p] - left) * scale;
-      const ay = (points[2 * p + 1] - top) * scale;
-      const bx = (points[2 * p + 2] - left) * scale;
-      const by = (points[2 * p + 3] - top) * scale;
+      const ax = points[2 * p] * scale + left;
+      const ay = points[2 * p + 1] * scale + top;
+      const bx = points[2 * p + 2] * scale + left;
+      const by = points[2 * p + 3] * scale + top;
       const dx = Math.abs(bx - ax);
       const dy = Math.abs(by - ay);
       if (dx + dy < 0.5) continue;

@@ -42,11 +42,16 @@ export function far({ scene, camera }: Frame): boolean {
   return scene.least * camera.scale < MARK;
 }
 
-/** Draw in the picture's units. */
-export function inWorld(c: CanvasRenderingContext2D, { camera, ratio }: Frame): void {
+/** Where the world's zero is, in device pixels: whole ones keep the lines crisp while panning. */
+export function origin({ camera, ratio }: Frame): [number, number] {
   const k = camera.scale * ratio;
-  // Whole device pixels keep the lines crisp while panning.
-  c.setTransform(k, 0, 0, k, Math.round(-camera.x * k), Math.round(-camera.y * k));
+  return [Math.round(-camera.x * k), Math.round(-camera.y * k)];
+}
+
+/** Draw in the picture's units. */
+export function inWorld(c: CanvasRenderingContext2D, frame: Frame): void {
+  const k = frame.camera.scale * frame.ratio;
+  c.setTransform(k, 0, 0, k, ...origin(frame));
 }
 
 /** Draw in pixels of the screen. */

@@ -7,7 +7,7 @@ import { paintEdges, paintFrames, paintFrameTitles } from "./edges";
 import { type Frame, inWorld, onScreen } from "./frame";
 import { Texts } from "./text";
 
-export type { Drawn, Frame } from "./frame";
+export { type Drawn, type Frame, origin } from "./frame";
 
 export class Painter {
   readonly #context: CanvasRenderingContext2D;
@@ -20,6 +20,12 @@ export class Painter {
   }
 
   paint(frame: Frame): void {
+    this.paintGround(frame, true);
+    this.paintTop(frame);
+  }
+
+  /** What is bound to the world; `lines`: with the lines of the cuts, under the boxes. */
+  paintGround(frame: Frame, lines = false): void {
     const c = this.#context;
     const { camera, view, scene, theme } = frame;
     if (theme.font !== this.#font) {
@@ -38,21 +44,29 @@ export class Painter {
     paintEdges(c, frame, scene.edgesIn(region), theme.edge, 1.15);
     for (const line of frame.cuts) paintEdges(c, frame, line.edges, theme.accent, 1.8);
     if (frame.preview) paintEdges(c, frame, frame.preview.edges, theme.accent, 2.2);
+    if (lines) this.paintLines(frame);
 
+    inWorld(c, frame);
+    paintBoxes(c, frame, scene.boxesIn(region), this.#texts);
+    paintFrameTitles(c, frame, this.#texts);
+  }
+
+  /** The lines of the cuts, from one edge of the screen to the other. */
+  paintLines(frame: Frame): void {
+    const c = this.#context;
     onScreen(c, frame);
     frame.cuts.forEach((line, index) => {
       paintLine(c, frame, line, index === frame.leaving ? "leaving" : "placed");
     });
     if (frame.preview) paintLine(c, frame, frame.preview, "preview");
+  }
 
-    inWorld(c, frame);
-    paintBoxes(c, frame, scene.boxesIn(region), this.#texts);
-    paintFrameTitles(c, frame, this.#texts);
-
+  /** What lies on the lines. */
+  paintTop(frame: Frame): void {
+    const c = this.#context;
     onScreen(c, frame);
     frame.cuts.forEach((line, index) => {
-      paintChips(c, frame, line, true);
-      paintPartNames(c, frame, line, index);
+      paintChips(c, frame, line, true, paintPartNames(c, frame, line, index));
     });
     if (frame.preview) paintChips(c, frame, frame.preview, false);
   }

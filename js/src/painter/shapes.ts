@@ -9,16 +9,7 @@ export function rounded(
   radius: number,
 ): void {
   c.beginPath();
-  c.moveTo(left + radius, top);
-  c.lineTo(right - radius, top);
-  c.arcTo(right, top, right, top + radius, radius);
-  c.lineTo(right, bottom - radius);
-  c.arcTo(right, bottom, right - radius, bottom, radius);
-  c.lineTo(left + radius, bottom);
-  c.arcTo(left, bottom, left, bottom - radius, radius);
-  c.lineTo(left, top + radius);
-  c.arcTo(left, top, left + radius, top, radius);
-  c.closePath();
+  c.roundRect(left, top, right - left, bottom - top, radius);
 }
 
 const CORNER = 14;

@@ -24,7 +24,6 @@ export interface Inspected {
   cut: Cut | null;
   /** Why there can be no cut, in Python's words. */
   refusal: string;
-  nearest: readonly [string | null, string | null];
   costs: Costs | null;
   editable: boolean;
 }
@@ -54,12 +53,18 @@ export function makeInspect(events: InspectEvents, signal: AbortSignal) {
     if (!what || what.call < 0) {
       body.replaceChildren(
         h("p", "ks-hint", "Point at a box to see what would cross after it."),
-        h("p", "ks-hint", "Click it, or press Enter in the list, to cut there."),
+        h(
+          "p",
+          "ks-hint",
+          what?.editable === false
+            ? "This page has no kernel: nothing can be cut here."
+            : "Click it, or press Enter in the list, to cut there.",
+        ),
         h("p", "ks-hint", "Double-click a block, or press →, to open it."),
       );
       return;
     }
-    const { scene, box, call, refusal, nearest } = what;
+    const { scene, box, call, refusal } = what;
     const look = what.cut;
     const { graph, view } = scene;
     const fold = scene.isFold(box) && call === scene.callOf(box);
@@ -79,12 +84,14 @@ export function makeInspect(events: InspectEvents, signal: AbortSignal) {
     cut.hidden = !what.editable;
     cut.textContent = look?.removes ? "Remove cut" : "Cut here";
     cut.classList.toggle("ks-primary", !look?.removes && !refusal);
-    [before, after].forEach((each, side) => {
-      const target = nearest[side];
-      flag(each, "aria-disabled", target === null, "true");
-      each.title = target
-        ? `Go to ${target}, the nearest place ${side ? "after" : "before"} this where one tensor crosses (key ${side ? "]" : "["})`
-        : `There is no place ${side ? "after" : "before"} this where one tensor crosses`;
+    [before, after].forEach((each, i) => {
+      const to = graph.nearest(call, i ? 1 : -1);
+      const place = `place ${i ? "after" : "before"} this where one tensor crosses`;
+      flag(each, "aria-disabled", to < 0, "true");
+      each.title =
+        to < 0
+          ? `There is no ${place}`
+          : `Go to ${graph.name(to)}, the nearest ${place} (key ${i ? "]" : "["})`;
     });
   }
 

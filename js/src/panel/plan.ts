@@ -166,9 +166,9 @@ export function makePlanForm(id: string, events: PlanEvents, signal: AbortSignal
     if (front) answer.append(front);
   }
 
-  /** The plan was refused. */
-  function refuse(sentence: string): void {
-    answer.replaceChildren(h("p", "ks-sentence ks-refusal", sentence));
+  /** The plan was refused, the status line says why: the old answer is to another question. */
+  function clear(): void {
+    answer.replaceChildren();
   }
 
   function speed(): number {
@@ -196,7 +196,7 @@ export function makePlanForm(id: string, events: PlanEvents, signal: AbortSignal
     element,
     request,
     show,
-    refuse,
+    clear,
   };
 }
 

@@ -36,11 +36,10 @@ export function column<T>(
   good: (item: unknown) => boolean,
 ): T[] {
   const value = owner[key];
-  if (!Array.isArray(value)) fail(`the column “${key}” is missing`);
-  if (length !== null && value.length !== length) {
-    fail(`the column “${key}” has ${value.length} entries instead of ${length}`);
+  const whole = Array.isArray(value) && value.every(good);
+  if (!whole || (length !== null && value.length !== length)) {
+    fail(`the column “${key}” is not as agreed`);
   }
-  if (!value.every(good)) fail(`the column “${key}” holds a value that is not allowed`);
   return value as T[];
 }
 
@@ -64,9 +63,7 @@ export function copyOfBytes(value: unknown): Uint8Array<ArrayBuffer> {
   }
   if (value instanceof ArrayBuffer) return new Uint8Array(value.slice(0));
   if (ArrayBuffer.isView(value)) {
-    const copy = new Uint8Array(value.byteLength);
-    copy.set(new Uint8Array(value.buffer, value.byteOffset, value.byteLength));
-    return copy;
+    return Uint8Array.from(new Uint8Array(value.buffer, value.byteOffset, value.byteLength));
   }
   return fail("its geometry is missing");
 }

@@ -42,7 +42,6 @@ export interface ModelData {
   };
   readonly edges: EdgeData;
   readonly candidates: readonly number[];
-  readonly outputs: readonly number[];
 }
 
 /** From one call or box to another, with the tensors between them. */
@@ -106,6 +105,5 @@ export function decodeModel(packed: unknown): ModelData {
     },
     edges: decodeEdges(raw.edges, n, t),
     candidates: column(raw, "candidates", null, below(n)),
-    outputs: column(raw, "outputs", null, below(t)),
   };
 }

@@ -37,7 +37,7 @@ export interface RequestEvents {
   changed(): void;
   progress(progress: Progress): void;
   /** Nothing was heard for `PATIENCE` ms. */
-  silent(kind: Kind): void;
+  silent(): void;
 }
 
 interface Pending {
@@ -116,7 +116,8 @@ export function makeRequests(send: (content: unknown) => void, events: RequestEv
   }
 
   function patience(kind: Kind): ReturnType<typeof setTimeout> {
-    return setTimeout(() => events.silent(kind), PATIENCE);
+    // Costs may take long, and nobody has to wait for them.
+    return setTimeout(() => kind !== "costs" && events.silent(), PATIENCE);
   }
 
   function finish(id: number, reply: Reply): void {

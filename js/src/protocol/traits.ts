@@ -6,8 +6,6 @@ export interface Cut {
   points: string[];
   tensors: number[];
   nbytes: number | null;
-  candidate: boolean;
-  inputsAlsoNeeded: number[];
   sentence: string;
   /** Only in previews: toggling here would take a placed cut away. */
   removes: boolean;
@@ -31,7 +29,6 @@ export interface Placed {
 
 export interface Result {
   code: string;
-  variables: string[];
   verification: { ok: boolean; sentence: string; rows: [string, boolean, string][] } | null;
 }
 
@@ -81,8 +78,6 @@ export function decodeCut(raw: unknown): Cut {
     points: texts(cut.points),
     tensors: numbers(cut.tensors),
     nbytes: sizeOf(cut.nbytes),
-    candidate: Boolean(cut.candidate),
-    inputsAlsoNeeded: numbers(cut.inputs_also_needed),
     sentence: String(cut.sentence ?? ""),
     removes: Boolean(cut.removes),
   };
@@ -115,7 +110,6 @@ export function decodeResult(raw: unknown): Result | null {
   const check = raw.verification;
   return {
     code: raw.code,
-    variables: texts(raw.variables),
     verification: isDict(check)
       ? {
           ok: Boolean(check.ok),
@@ -168,10 +162,4 @@ export function decodePlan(raw: unknown): Plan | null {
         : [{ bytes: size, imbalance, points: named }];
     }),
   };
-}
-
-/** The nearest candidates before and after the place of a preview, in a reply. */
-export function decodeNearest(raw: unknown): [string | null, string | null] {
-  const name = (value: unknown) => (typeof value === "string" ? value : null);
-  return Array.isArray(raw) ? [name(raw[0]), name(raw[1])] : [null, null];
 }

@@ -60,18 +60,20 @@ export interface ViewData {
   readonly points: Float32Array;
 }
 
+const ROUTES = "its routes do not fit its geometry";
+
 function decodeGeometry(value: unknown, m: number, e: number) {
   const bytes = copyOfBytes(value);
   const head = 4 * (4 * m + e + 1);
-  if (bytes.byteLength < head) fail("its geometry is too short");
+  if (bytes.byteLength < head) fail(ROUTES);
   const floats = (at: number) => new Float32Array(bytes.buffer, 4 * m * at, m);
   const routeStart = new Int32Array(bytes.buffer, 16 * m, e + 1);
-  if (routeStart[0] !== 0) fail("its routes are out of order");
+  if (routeStart[0] !== 0) fail(ROUTES);
   for (let i = 0; i < e; i++) {
-    if (routeStart[i + 1] < routeStart[i]) fail("its routes are out of order");
+    if (routeStart[i + 1] < routeStart[i]) fail(ROUTES);
   }
   const length = 2 * routeStart[e];
-  if (bytes.byteLength !== head + 4 * length) fail("its routes do not fill the geometry");
+  if (bytes.byteLength !== head + 4 * length) fail(ROUTES);
   const points = new Float32Array(bytes.buffer, head, length);
   return { x: floats(0), y: floats(1), w: floats(2), h: floats(3), routeStart, points };
 }
