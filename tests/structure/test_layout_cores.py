@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kerassplit_widget.structure.layout import lay_out
 from kerassplit_widget.structure.layout.layered import LayeredGraph, bundled, layered_graph
 from kerassplit_widget.structure.layout.levels import levelings
+from kerassplit_widget.structure.layout.measure import Measurer
 from kerassplit_widget.structure.layout.ordering import Order
 from kerassplit_widget.structure.layout.search import Effort, ordered
 from kerassplit_widget.structure.layout.shapes import Spacing
@@ -159,8 +161,28 @@ def test_a_tall_item_makes_room_beside_it_and_not_its_level_taller():
 
 
 def test_what_is_left_for_a_core_shrinks_but_never_to_nothing():
-    effort = Effort()
+    effort = Effort(1)
     shares = [effort.share(100) for _ in range(20)]
     assert shares == sorted(shares, reverse=True)
     assert shares[0] > 10 * shares[-1]
     assert shares[-1] == effort.share(100) > 0
+
+
+def test_a_large_graph_has_less_to_spend_on_its_cores():
+    def spent(calls):
+        effort = Effort(calls)
+        return sum(effort.share(20) for _ in range(30))
+
+    assert spent(2_000) == spent(10) > 2 * spent(20_000)
+
+
+def test_cores_numbered_alike_are_put_in_order_once(monkeypatch):
+    ordered = []
+    canonical = Measurer._canonical
+    monkeypatch.setattr(Measurer, "_canonical", lambda self, core: ordered.append(core) or canonical(self, core))
+    bridge = [[1, 2], [2, 3], [3]]
+    successors = [[3 * k + v for v in targets] for k in range(9) for targets in bridge] + [[]]
+    layout = lay_out(successors)
+    inner = [layout.x[3 * k : 3 * k + 3].tolist() for k in range(9)]
+    assert len(ordered) == 1
+    assert all(copy == inner[0] for copy in inner)

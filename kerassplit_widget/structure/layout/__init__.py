@@ -144,7 +144,6 @@ def lay_out(
         raise ValueError(f'the direction is {direction!r}; it must be "down" or "right"')
     sizes = _sizes(size, len(successors))
     along = slice(None, None, -1 if direction == "right" else 1)  # swaps x and y
-    tree = region_tree(successors) if tree is None else tree
     free = np.broadcast_to(np.asarray(room, dtype=np.float32), len(successors))
     across, length = sizes[:, along].T
     if direction == "down":
@@ -153,6 +152,7 @@ def lay_out(
         across = across + 2 * free
     boxes = list(zip(across.tolist(), length.tolist(), strict=True))
     ends = (inputs, outputs)
+    tree = region_tree(successors) if tree is None else tree
     placement = _with_a_bus(successors, tree, boxes, bus, ends)
     if placement is None:
         measurer = Measurer(boxes, SPACING, bus, inputs=inputs, outputs=outputs)

@@ -91,7 +91,8 @@ def find_cells(
     def label(*structure: Hashable) -> int:
         return known.setdefault(structure, len(known))
 
-    items = [Item("call", label(what), 1, call=i) for i, what in enumerate(labels)]
+    # Items that read a different number of others are never alike, which spares comparing most stretches.
+    items = [Item("call", label(what, len(predecessors[i])), 1, call=i) for i, what in enumerate(labels)]
     order = _canonical(predecessors, [item.label for item in items], open_exit=open_exit)
     sequence = [items[i] for i in order[1:-1]]
     wiring = Wiring(predecessors, successors, ())

@@ -8,6 +8,7 @@ they become straight, and the spine of the core is held on the axis.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate
 from math import floor
 
 from kerassplit_widget.structure.layout.layered import LayeredGraph
@@ -73,31 +74,42 @@ class _Columns:
     def settle(self) -> None:
         """Sweep down and up, first drawn by one side only, then by both."""
         rows = range(len(self.levels))
-        sides = (self.graph.up, self.graph.down)
+        above, below = self._ties(self.graph.up), self._ties(self.graph.down)
+        both = [[*ups, *downs] for ups, downs in zip(above, below, strict=True)]
+        weights = [[self._weight(node) for node in level] for level in self.levels]
         for sweep in range(_SWEEPS if len(self.x) <= _LARGE else _FEWER_SWEEPS):
-            near = sides if sweep >= _ONE_SIDED else (sides[sweep % 2],)
+            ties = both if sweep >= _ONE_SIDED else (above, below)[sweep % 2]
             for row in rows if sweep % 2 == 0 else reversed(rows):
-                self._settle_level(row, near)
+                self._settle_level(row, ties, weights[row])
 
-    def _settle_level(self, row: int, near: Sequence[Sequence[Sequence[int]]]) -> None:
-        x, items = self.x, self.graph.items
-        goals, weights = [], []
-        for node in self.levels[row]:
-            if node in self.spine:
-                goals.append(0.0)
-                weights.append(_ON_AXIS)
-                continue
-            dummy = node >= items
-            total = pull = 0.0
-            for side in near:
-                for other in side[node]:
-                    weight = _PULL[dummy + (other >= items)]
+    def _ties(self, near: Sequence[Sequence[int]]) -> list[list[tuple[int, float]]]:
+        """List for each node its neighbours on one side and how much each pulls."""
+        items = self.graph.items
+        plain, trunk = (_PULL[0], _PULL[1]), (_PULL[1], _PULL[2])
+        return [
+            [(other, (plain if node < items else trunk)[other >= items]) for other in others]
+            for node, others in enumerate(near)
+        ]
+
+    def _weight(self, node: int) -> float:
+        if node in self.spine:
+            return _ON_AXIS
+        return _TRUNK_WEIGHT if node >= self.graph.items else 1.0
+
+    def _settle_level(self, row: int, ties: Sequence[Sequence[tuple[int, float]]], weights: Sequence[float]) -> None:
+        x, level, spine = self.x, self.levels[row], self.spine
+        goals = []
+        for node in level:
+            goal = 0.0
+            if node not in spine:
+                total = pull = 0.0
+                for other, weight in ties[node]:
                     total += weight
                     pull += weight * x[other]
-            goals.append(pull / total if total else x[node])
-            weights.append(_TRUNK_WEIGHT if dummy else 1.0)
+                goal = pull / total if total else x[node]
+            goals.append(goal)
         moved = _isotonic(goals, weights, self.gaps[row]) if len(goals) > 1 else goals
-        for node, value in zip(self.levels[row], moved, strict=True):
+        for node, value in zip(level, moved, strict=True):
             x[node] = value
 
     def straighten(self, lane: Sequence[int]) -> None:
@@ -168,9 +180,7 @@ def _spine(graph: LayeredGraph, passing: Sequence[int]) -> set[int]:
 
 def _isotonic(goals: Sequence[float], weights: Sequence[float], gap: Sequence[float]) -> list[float]:
     """Minimise sum of weight * (x - goal)^2 with x[i + 1] - x[i] >= gap[i]."""
-    shifts = [0.0]
-    for width in gap:
-        shifts.append(shifts[-1] + width)
+    shifts = [0.0, *accumulate(gap)]
     pools: list[tuple[float, float, int]] = []  # mean, weight, count
     for goal, weight, shift in zip(goals, weights, shifts, strict=True):
         mean, count = goal - shift, 1

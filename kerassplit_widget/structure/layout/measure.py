@@ -52,21 +52,28 @@ class Measurer:
         self.bus = frozenset(bus)
         self._shapes: dict[Hashable, Shape] = {}
         self.boxes = [self._box(size, call in tapped, call in aside) for call, size in enumerate(sizes)]
-        self._effort = Effort()
+        self._effort = Effort(len(self.boxes))
         # For open entries and exits: from calls and regions to their place among inputs and outputs.
         self._ranks: tuple[dict[int | Region, int], ...] = tuple(
             {call: i for i, call in enumerate(calls)} for calls in (inputs, outputs)
         )
         self._colours: dict[Hashable, int] = {}
+        self._cores: dict[Hashable, tuple[Shape, list[int]]] = {}  # by how a core is numbered: also its slots
         self._measured: dict[Region, Measured] = {}
 
     def measure(self, tree: Region) -> dict[Region, Measured]:
         """Shapes of all regions in `tree`, children before parents."""
         sink = tree.exit
+        plain: Measured | None = None  # most regions of a graph with cores are plain edges
         for region in reversed(list(tree.walk())):
+            if not region.children:
+                plain = plain or self._series(region, (False, False))
+                self._measured[region] = plain
+                continue
             # At an open end there are no edges to fan out, and branches are aligned to the other.
             open_ends = (region.entry == SOURCE, region.exit == sink)
-            self._rank(region, open_ends)
+            if any(self._ranks):
+                self._rank(region, open_ends)
             if region.kind == "series":
                 found = self._series(region, open_ends)
             elif region.kind == "parallel":
@@ -134,9 +141,36 @@ class Measurer:
         return Measured(shape, tuple(branches))
 
     def _core(self, region: Region, open_ends: tuple[bool, bool]) -> Measured:
-        calls = self._canonical(region)
+        own, edges = region.own_calls, region.regions
+        pieces: tuple[int | Region, ...] = (*own, *edges)
+        measured, boxes, bus = self._measured, self.boxes, self.bus
+        local = {call: i for i, call in enumerate((region.entry, *own, region.exit))}
+        key = (
+            open_ends,
+            self._wanted(own, edges, open_ends),
+            tuple([local[call] for call in (region.entry, *own) if call in bus]) if bus else (),
+            tuple([boxes[call].number for call in own]),
+            tuple([local[edge.entry] for edge in edges]),
+            tuple([local[edge.exit] for edge in edges]),
+            tuple([measured[edge].shape.number for edge in edges]),
+        )
+        known = self._cores.get(key)
+        if known is None:
+            calls = self._canonical(region)
+            local = {call: i for i, call in enumerate((region.entry, *calls, region.exit))}
+            in_order = sorted(edges, key=lambda edge: (local[edge.exit], local[edge.entry]))
+            arranged: tuple[int | Region, ...] = (*calls, *in_order)
+            slot = {piece: i for i, piece in enumerate(pieces)}
+            shape = self._core_shape(region, calls, in_order, open_ends)
+            known = self._cores[key] = (shape, [slot[piece] for piece in arranged])
+        shape, slots = known
+        return Measured(shape, tuple([pieces[i] for i in slots]))
+
+    def _core_shape(
+        self, region: Region, calls: Sequence[int], edges: Sequence[Region], open_ends: tuple[bool, bool]
+    ) -> Shape:
+        """Find the shape of a core whose calls and edges are in canonical order."""
         local = {call: i for i, call in enumerate((region.entry, *calls, region.exit))}
-        edges = sorted(region.regions, key=lambda edge: (local[edge.exit], local[edge.entry]))
         ends = [(local[edge.entry], local[edge.exit]) for edge in edges]
         blocks = [self._shape(edge) for edge in edges]
         boxes = [self.boxes[call] for call in calls]
@@ -149,12 +183,14 @@ class Measurer:
             number = len(self._shapes) + 1
             shape = core_shape(number, boxes, ends, blocks, open_ends, bus, self.spacing, self._effort, wanted)
             self._shapes[key] = shape
-        return Measured(shape, (*calls, *edges))
+        return shape
 
     def _wanted(
         self, calls: Sequence[int], edges: Sequence[Region], open_ends: tuple[bool, bool]
     ) -> tuple[tuple[int, ...], ...]:
         """List what holds inputs and outputs, each in their order: calls by place, then edges."""
+        if not any(self._ranks):
+            return (), ()
         pieces = (*calls, *edges)
         rows = []
         for ranks, is_open in zip(self._ranks, open_ends, strict=True):

@@ -205,21 +205,26 @@ class Order:
 
     def _swap(self, left: int, right: int) -> int:
         """Count the crossings that arise when two neighbours change places, less those that vanish."""
-        place = self.place
-        top, bottom = max(self.top[left], self.top[right]), min(self.bottom[left], self.bottom[right])
+        place, tops, bottoms = self.place, self.top, self.bottom
+        left_top, right_top, left_bottom, right_bottom = tops[left], tops[right], bottoms[left], bottoms[right]
+        top = left_top if left_top > right_top else right_top
+        bottom = left_bottom if left_bottom < right_bottom else right_bottom
         lefts, rights = self.below[left], self.below[right]
-        levels: Iterable[int] = (top,)
-        if top < bottom:
-            levels = {t for ends in (lefts, rights) for t in ends if top <= t <= bottom}
-        meetings = [(lefts.get(t, (left,)), rights.get(t, (right,))) for t in levels]
-        # Where both runs go on, these two pieces never cross, though they change places on both levels.
-        change = -sum(t < bottom for t in levels)
-        meetings.append(
+        alone: tuple[Sequence[int], Sequence[int]] = (left,), (right,)
+        meetings = [
             (
-                self.above[left] if self.top[left] == top else (left,),
-                self.above[right] if self.top[right] == top else (right,),
+                self.above[left] if left_top == top else alone[0],
+                self.above[right] if right_top == top else alone[1],
             )
-        )
+        ]
+        change = 0
+        if top == bottom:  # as most do
+            meetings.append((lefts.get(top, alone[0]), rights.get(top, alone[1])))
+        else:
+            levels = {t for ends in (lefts, rights) for t in ends if top <= t <= bottom}
+            meetings += [(lefts.get(t, alone[0]), rights.get(t, alone[1])) for t in levels]
+            # Where both runs go on, these two pieces never cross, though they change places on both levels.
+            change = -len(levels) + (bottom in levels)
         for some, others in meetings:
             self.steps += 1 + len(some) * len(others)
             for a in some:

@@ -131,10 +131,11 @@ def _place_core(spot: _Spot, measured: Measured, shape: CoreShape, found: Placem
         found.x[call], found.y[call] = spot.x + spot.side * dx, spot.y + dy
     for child, edge in zip(measured.children[calls:], shape.edges, strict=True):
         assert isinstance(child, Region)
-        way, on = _moved(edge.way, spot), _moved(edge.way_on, spot)
+        way = _moved(edge.way, spot)
         if child.entry == region.entry:
             way = _joined(spot.way, way)
         if edge.block is not None:
+            on = _moved(edge.way_on, spot)
             if child.exit == region.exit:
                 on = _joined(on, spot.way_on)
             x, top = spot.x + spot.side * edge.block[0], spot.y + edge.block[1]
@@ -152,4 +153,5 @@ def _joined(way: Points, on: Points) -> Points:
 
 
 def _moved(points: Points, spot: _Spot) -> Points:
-    return tuple((spot.x + spot.side * x, spot.y + y) for x, y in points)
+    left, top, side = spot.x, spot.y, spot.side
+    return tuple([(left + side * x, top + y) for x, y in points])

@@ -25,14 +25,15 @@ _STEPS_PER_ITEM = 12_000
 _LEAST_PER_ITEM = 40  # even when the steps of the whole graph are used up
 _HUGE = 2_000  # items of a core, for each further one of which there are only
 _STEPS_PER_FURTHER = 8
-_WHOLE = 2_400_000  # steps for one graph
+_WHOLE = 2_400_000  # steps for one graph, fewer
+_LARGE = 2_000  # if it has more calls
 
 
 class Effort:
-    """What may still be spent on the cores of one graph, in steps."""
+    """What may still be spent on the cores of one graph of so many calls, in steps."""
 
-    def __init__(self) -> None:
-        self.left = _WHOLE
+    def __init__(self, calls: int) -> None:
+        self.left = _WHOLE * _LARGE // max(_LARGE, calls)
 
     def share(self, items: int) -> int:
         """Take what one core of so many items may use."""

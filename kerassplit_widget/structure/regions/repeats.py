@@ -104,7 +104,7 @@ def find_repeats(row: Row, least: int, misfit: Callable[[Item, Item], int], long
 
     def propose(start: int, end: int, length: int) -> None:
         copies = (end - start) // length
-        if copies > 1:
+        if copies > 1 and row.size(start, end) >= least:
             heapq.heappush(heap, (length, -copies, start, end))
 
     longest = min(n // 2, longest, _EFFORT // max(n, 1))

@@ -80,12 +80,12 @@ class Region:
     @property
     def own_calls(self) -> tuple[int, ...]:
         """The calls that are direct children, in topological order."""
-        return tuple(child for child in self.children if isinstance(child, int))
+        return tuple([child for child in self.children if isinstance(child, int)])
 
     @property
     def regions(self) -> tuple[Region, ...]:
         """The regions that are direct children, in order."""
-        return tuple(child for child in self.children if isinstance(child, Region))
+        return tuple([child for child in self.children if isinstance(child, Region)])
 
     def walk(self) -> Iterator[Region]:
         """Yield this region and all regions in it, a parent before its children."""
@@ -93,7 +93,8 @@ class Region:
         while stack:
             region = stack.pop()
             yield region
-            stack.extend(reversed(region.regions))
+            if region.children:
+                stack.extend(reversed(region.regions))
 
     def calls(self) -> Iterator[int]:
         """Yield all calls in the region once, in a topological order."""
@@ -279,7 +280,7 @@ class _Draft:
     kind: Kind
     entry: int
     exit: int
-    children: list[int | _Draft] = field(default_factory=list)
+    children: list[int | _Draft | Region] = field(default_factory=list)  # a region here is a plain edge
     first: int = -1
     built: Region | None = None
 
@@ -343,9 +344,12 @@ def _unroll_parallel(draft: _Draft, rope: _Merged) -> Iterator[tuple[_Draft, _Ro
 def _unroll_core(draft: _Draft, rope: _Contracted) -> Iterator[tuple[_Draft, _Rope]]:
     draft.children += rope.calls
     for a, b, edge in rope.edges:
-        child = _Draft("series", a, b)
-        draft.children.append(child)
-        yield child, edge
+        if edge is None:
+            draft.children.append(Region("series", a, b, (), 0))
+        else:
+            child = _Draft("series", a, b)
+            draft.children.append(child)
+            yield child, edge
 
 
 def _build(draft: _Draft) -> None:
@@ -356,22 +360,25 @@ def _build(draft: _Draft) -> None:
     elif draft.kind == "core":
         children.sort(key=_place_in_core)
     draft.first = min(map(_first_call, children), default=draft.exit)
-    built = tuple(_built(child) for child in children)
-    size = sum(1 if isinstance(child, int) else child.size for child in built)
-    draft.built = Region(draft.kind, draft.entry, draft.exit, built, size)
+    built: list[int | Region] = []
+    size = 0
+    for child in children:
+        if isinstance(child, _Draft):
+            assert child.built is not None
+            built.append(child.built)
+            size += child.built.size
+        else:
+            built.append(child)
+            size += isinstance(child, int)
+    draft.built = Region(draft.kind, draft.entry, draft.exit, tuple(built), size)
 
 
-def _built(child: int | _Draft) -> int | Region:
+def _first_call(child: int | _Draft | Region) -> int:
     if isinstance(child, int):
         return child
-    assert child.built is not None
-    return child.built
+    return child.first if isinstance(child, _Draft) else child.exit
 
 
-def _first_call(child: int | _Draft) -> int:
-    return child if isinstance(child, int) else child.first
-
-
-def _place_in_core(child: int | _Draft) -> tuple[int, bool, int]:
+def _place_in_core(child: int | _Draft | Region) -> tuple[int, bool, int]:
     """Order the edges of a core by the call they lead to, and the call after them."""
     return (child, True, 0) if isinstance(child, int) else (child.exit, False, child.entry)
