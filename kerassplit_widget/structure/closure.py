@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import Any, TypeAlias
 
 import networkx as nx
+from networkx.utils import UnionFind
 
 from kerassplit_widget.structure.graph import LayerGraph, Tensor, mask_name
 
@@ -76,31 +77,22 @@ def _pieces(
     behind the cut: that crosses wherever the free calls go.
     """
     among = set(free)
-    leader = {n: n for n in free}
-
-    def lead(n: int) -> int:
-        while leader[n] != n:
-            leader[n] = n = leader[leader[n]]
-        return n
-
+    joined: UnionFind = UnionFind(free)
     shared: list[tuple[str, int]] = []
     for maker in {n for number in free for n in graph.computed_predecessors[number]}:
         if maker in among:
-            for reader in graph.successors[maker]:
-                if reader in among:
-                    leader[lead(reader)] = lead(maker)
+            joined.union(maker, *(reader for reader in graph.successors[maker] if reader in among))
             continue
         for name, _, readers in _made(graph, maker):
             inside = [reader for reader in readers if reader in among]
             if inside and all(reader in among or reader in head for reader in readers):
                 shared.append((name, inside[0]))
-                for reader in inside[1:]:
-                    leader[lead(reader)] = lead(inside[0])
+                joined.union(*inside)
     pieces: dict[int, tuple[list[int], list[str]]] = {}
     for n in free:
-        pieces.setdefault(lead(n), ([], []))[0].append(n)
+        pieces.setdefault(joined[n], ([], []))[0].append(n)
     for name, reader in shared:
-        pieces[lead(reader)][1].append(name)
+        pieces[joined[reader]][1].append(name)
     return ((frozenset(calls), frozenset(names)) for calls, names in pieces.values())
 
 
