@@ -1,14 +1,9 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { makeScreen } from "../src/canvas";
-import { makeScene } from "../src/geometry";
-import { makeGraph } from "../src/graph";
-import { overlay } from "../src/overlay";
 import type { Frame } from "../src/painter";
-import { decodeCut, decodeModel, decodePlaced, decodeView } from "../src/protocol";
-import { readTheme } from "../src/theme";
-import { type Call, chain, cutAfterStem, placedNothing, recorder } from "./fixture";
+import { decodeCut } from "../src/protocol";
+import { type Call, chain, cutAfterStem, frameOf, recorder } from "./fixture";
 
-const theme = readTheme(document.body);
 const N = 700;
 const scale = 0.01;
 /** All of the boxes are in view: 700 * 66 * 0.01 = 462 pixels. */
@@ -16,25 +11,7 @@ const camera = { x: -20_000, y: -1_000, scale };
 
 function frame(n = N, change: Partial<Frame> = {}): Frame {
   const raw = chain(n);
-  const data = decodeModel(raw._model);
-  const scene = makeScene(makeGraph(data), decodeView(raw._view, data));
-  return {
-    scene,
-    camera,
-    view: { width: 400, height: 500 },
-    ratio: 2,
-    theme,
-    inks: overlay(scene, "class", decodePlaced(placedNothing), null, theme).inks,
-    cuts: [],
-    preview: null,
-    parts: [],
-    hover: -1,
-    selected: -1,
-    leaving: -1,
-    lit: null,
-    found: new Set(),
-    ...change,
-  };
+  return frameOf(raw._model, raw._view, { camera, view: { width: 400, height: 500 }, ...change });
 }
 
 describe("Screen", () => {

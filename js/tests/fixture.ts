@@ -2,7 +2,12 @@
 
 import { setMaxListeners } from "node:events";
 import { vi } from "vitest";
-import type { Model } from "../src/protocol";
+import { makeScene } from "../src/geometry";
+import { makeGraph } from "../src/graph";
+import { overlay } from "../src/overlay";
+import type { Frame } from "../src/painter";
+import { decodeModel, decodePlaced, decodeView, type Model } from "../src/protocol";
+import { readTheme } from "../src/theme";
 
 // One signal ends all listeners of a view; Node warns from the eleventh on.
 setMaxListeners(0);
@@ -397,4 +402,28 @@ export function recorder(): { context: CanvasRenderingContext2D; calls: Call[] }
     },
   });
   return { context: context as unknown as CanvasRenderingContext2D, calls };
+}
+
+/** A frame in which nothing is chosen, cut or found. */
+export function frameOf(rawModel: unknown, rawView: unknown, change: Partial<Frame>): Frame {
+  const data = decodeModel(rawModel);
+  const scene = makeScene(makeGraph(data), decodeView(rawView, data));
+  const theme = readTheme(document.body);
+  return {
+    scene,
+    camera: { x: 0, y: 0, scale: 1 },
+    view: { width: 500, height: 320 },
+    ratio: 2,
+    theme,
+    inks: overlay(scene, "class", decodePlaced(placedNothing), null, theme).inks,
+    cuts: [],
+    preview: null,
+    parts: [],
+    hover: -1,
+    selected: -1,
+    leaving: -1,
+    lit: null,
+    found: new Set(),
+    ...change,
+  };
 }

@@ -1,20 +1,18 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { toScreen } from "../src/camera";
-import { makeScene } from "../src/geometry";
-import { makeGraph } from "../src/graph";
 import { overlay } from "../src/overlay";
 import { type Frame, Painter } from "../src/painter";
 import { spread } from "../src/painter/cutlines";
 import { ellipsis } from "../src/painter/text";
-import { decodeCut, decodeModel, decodePlaced, decodeView } from "../src/protocol";
+import { decodeCut, decodePlaced } from "../src/protocol";
 import { readTheme } from "../src/theme";
 import {
   type Call,
   chain,
   cutAfterStem,
   folded,
+  frameOf,
   model,
-  placedNothing,
   placedStem,
   recorder,
   unfolded,
@@ -25,25 +23,7 @@ const camera = { x: -250, y: -10, scale: 1 };
 const theme = readTheme(document.body);
 
 function frame(change: Partial<Frame> = {}, rawView: unknown = view(), rawModel = model()): Frame {
-  const data = decodeModel(rawModel);
-  const scene = makeScene(makeGraph(data), decodeView(rawView, data));
-  return {
-    scene,
-    camera,
-    view: { width: 500, height: 320 },
-    ratio: 2,
-    theme,
-    inks: overlay(scene, "class", decodePlaced(placedNothing), null, theme).inks,
-    cuts: [],
-    preview: null,
-    parts: [],
-    hover: -1,
-    selected: -1,
-    leaving: -1,
-    lit: null,
-    found: new Set(),
-    ...change,
-  };
+  return frameOf(rawModel, rawView, { camera, ...change });
 }
 
 describe("Painter", () => {
