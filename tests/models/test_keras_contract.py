@@ -100,10 +100,30 @@ def test_a_functional_is_written_as_keras_itself_makes_it(make):
             assert [*getattr(part, name)] == [*getattr(theirs, name)], f"Keras writes {name} in another way"
         for name in ("_nodes", "_operations_by_depth"):
             assert getattr(part, name) == getattr(theirs, name), f"Keras writes {name} in another way"
+        held = [vars(each._operations) if hasattr(each._operations, "__dict__") else {} for each in (part, theirs)]
+        apart = {"_self_attribute_sentinel"}  # one for each list
+        assert held[0].keys() == held[1].keys(), "TensorFlow keeps other books on a list"
+        assert all(held[0][key] == held[1][key] for key in held[0].keys() - apart), "TensorFlow keeps other books"
         depths = [{d: set(nodes) for d, nodes in each._nodes_by_depth.items()} for each in (part, theirs)]
         assert depths[0] == depths[1], "Keras finds other depths"
         assert part.get_config() == theirs.get_config()
         assert [v.path for v in part.weights] == [v.path for v in theirs.weights]
+
+
+@pytest.mark.parametrize("make", zoo.ALL, ids=lambda make: make.__name__)
+def test_a_twin_keeps_books_on_what_it_owns_as_keras_does(make):
+    for layer in make().layers:
+        twin = object.__new__(type(layer))
+        internals.fill_layer(twin, layer)
+        books, theirs = twin._tracker, layer._tracker
+        owned = {id(each) for name in theirs.config for each in getattr(layer, f"_{name}")}
+        assert set().union(*books.stored_ids.values()) == owned, "a Tracker has other stores"
+        assert vars(books).keys() - {"_state", "_tests"} == vars(theirs).keys(), "a Tracker has other attributes"
+        assert all(books.config[name][1] is getattr(twin, f"_{name}") for name in theirs.config), "stores have moved"
+        assert books.locked == theirs.locked
+        books.unlock()
+        twin.extra = keras.layers.Dense(2)
+        assert twin.extra in twin._layers and twin.extra not in layer._layers
 
 
 def test_a_copy_of_a_tensor_belongs_to_no_graph():

@@ -13,6 +13,7 @@ from keras.src.ops.node import Node
 from keras.src.utils.tracking import DotNotTrackScope
 
 from kerassplit_widget.models.keras_internals.graphs import Operation, maker_of, passed_on
+from kerassplit_widget.models.keras_internals.tracking import track_more
 
 __all__ = ["model_of"]
 
@@ -78,7 +79,9 @@ def _write_graph(model: Functional, inputs: list[keras.KerasTensor], outputs: li
     deepest_first = sorted(operations_by_depth, reverse=True)
     model._nodes = {make_node_key(node.operation, node.operation._inbound_nodes.index(node)) for node in depths}
     model._nodes_by_depth = by_depth
-    model._operations = [operation for depth in deepest_first for operation in operations_by_depth[depth]]
+    operations = [operation for depth in deepest_first for operation in operations_by_depth[depth]]
+    model._operations = operations[:1]
+    track_more(model._operations, operations[1:])
     model._operations_by_depth = operations_by_depth
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
+from functools import cached_property
 from typing import Any
 
 import keras
+from keras.src.utils.tracking import Tracker
 
 from kerassplit_widget.models.keras_internals.graphs import Functional, Operation
+from kerassplit_widget.models.keras_internals.tracking import TRACKED, track_as_original
 
 __all__ = [
     "copy_variable",
@@ -87,6 +90,35 @@ def original_of(variable: keras.Variable) -> keras.Variable:
     return variable.__dict__.get("_variable", variable)
 
 
+class _Tracker(Tracker):  # type: ignore[misc]  # Keras ships no types
+    """The books of a twin on what it owns. Written when Keras first looks into them: most twins are only called.
+
+    Parameters
+    ----------
+    state : dict
+        The attributes of the twin, with its stores.
+    original : Tracker
+        The books of the layer.
+    """
+
+    def __init__(self, state: dict[str, Any], original: Tracker) -> None:
+        own: dict[str, Any] = self.__dict__
+        own.update(original.__dict__, _state=state)
+        self._tests = {name: test for name, (test, _) in original.config.items()}
+        own.pop("config", None)
+        own.pop("stored_ids", None)
+
+    @cached_property
+    def config(self) -> dict[str, tuple[Callable[[Any], bool], list[Any]]]:
+        """From the name of a store to what tells whether something belongs there, and the store."""
+        return {name: (test, self._state[f"_{name}"]) for name, test in self._tests.items()}
+
+    @cached_property
+    def stored_ids(self) -> dict[str, set[int]]:
+        """From the name of a store to the ids of what is there."""
+        return {name: set(map(id, store)) for name, (_, store) in self.config.items()}
+
+
 def fill_layer(
     twin: Any, layer: Any, counterpart: Callable[[Any], Any] | None = None, graph: Functional | None = None
 ) -> None:
@@ -107,7 +139,7 @@ def fill_layer(
     """
     state: dict[str, Any] = dict(layer.__dict__)
     if counterpart is not None:
-        for key in state.keys() - _GRAPH - _OWN - _TENSORFLOW.keys():
+        for key in state.keys() - _GRAPH - _OWN - TRACKED:
             state[key] = counterpart(state[key])
     if graph is not None and isinstance(layer, keras.Sequential):
         state["_functional"] = graph
@@ -116,41 +148,11 @@ def fill_layer(
     state.update(_inbound_nodes=[], _outbound_nodes=[], _losses=[], _loss_ids=set(), _losses_override=[])
     for key in _STORES:
         state[key] = list(state[key])
-    state["_non_trainable_variables"] = _Gate(twin, state["_trainable_variables"] + state["_non_trainable_variables"])
-    state["_trainable_variables"] = []
-    tracker = state["_tracker"] = object.__new__(type(layer._tracker))
-    config = {name: (test, state[f"_{name}"]) for name, (test, _) in layer._tracker.config.items()}
-    ids = {name: set(map(id, store)) for name, (_, store) in config.items()}
-    tracker.__dict__.update(layer._tracker.__dict__, config=config, stored_ids=ids)
-    if _DEPENDENCIES in state:
-        _track_for_tensorflow(state)
+    if variables := state["_trainable_variables"] + state["_non_trainable_variables"]:
+        state.update(_trainable_variables=[], _non_trainable_variables=_Gate(twin, variables))
+    state["_tracker"] = _Tracker(state, layer._tracker)
+    track_as_original(state, apart=_BOOKS)
     object.__setattr__(twin, "__dict__", state)  # TensorFlow would look at each attribute on its way in
-
-
-def _track_for_tensorflow(state: dict[str, Any]) -> None:
-    """Hang on a twin, where TensorFlow looks when it saves, what hangs there on the original.
-
-    Without it `tf.train.Checkpoint` would save, and restore, nothing of a part.
-    """
-    references = []
-    for old in state[_DEPENDENCIES]:
-        name, value = old.name, state.get(old.name)
-        if value is old.ref:
-            references.append(old)
-            continue
-        if isinstance(value, list | tuple | dict) and not _is_trackable(value):
-            if name in _STORES or name in _OWN:
-                continue  # what Keras keeps its books in; the layers in them hang on the attributes that hold them
-            value = state[name] = type(old.ref)(value)  # wrapped as TensorFlow does with an attribute
-        if _is_trackable(value):
-            references.append(type(old)(name, value))
-    state.update((key, make()) for key, make in _TENSORFLOW.items() if key in state)
-    state[_DEPENDENCIES] = references
-    state["_self_unconditional_dependency_names"] = {each.name: each.ref for each in references}
-
-
-def _is_trackable(value: Any) -> bool:
-    return hasattr(value, "_trackable_children")
 
 
 _OWN = frozenset(
@@ -161,18 +163,7 @@ _OWN = frozenset(
 _STORES = frozenset(("_trainable_variables", "_non_trainable_variables", "_layers", "_metrics", "_seed_generators"))
 """The lists in which a layer tracks what it owns."""
 
-_DEPENDENCIES = "_self_unconditional_checkpoint_dependencies"
-"""The attribute in which TensorFlow keeps what it saves with an object."""
-
-_TENSORFLOW: Mapping[str, Callable[[], Any]] = {
-    _DEPENDENCIES: list,
-    "_self_unconditional_dependency_names": dict,
-    "_self_unconditional_deferred_dependencies": dict,
-    "_self_name_based_restores": set,
-    "_self_saveable_object_factories": dict,
-    "_self_update_uid": lambda: -1,
-}
-"""The attributes in which TensorFlow keeps what hangs on an object, as they are when nothing does."""
+_BOOKS = _OWN | _STORES
 
 _GRAPH = frozenset(
     (
