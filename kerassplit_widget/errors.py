@@ -11,6 +11,8 @@ from collections.abc import Iterable
 
 __all__ = ["CutError", "ModelError", "NamingError", "PipelineError", "PlanError", "PointError", "SplitError", "closest"]
 
+_FEW = 8  # names that can all be listed in a message
+
 
 class SplitError(ValueError):
     """Base of everything this package refuses to do."""
@@ -36,6 +38,10 @@ class PlanError(SplitError):
     """What the planner was asked for is no problem it can solve, or has no solution."""
 
 
+class PipelineError(SplitError):
+    """A pipeline cannot be started, one of its parts failed, or a process of it is gone."""
+
+
 def closest(name: str, names: Iterable[str], most: int = 3) -> str:
     """Say which of `names` come closest to `name`, as the end of an error message.
 
@@ -51,15 +57,13 @@ def closest(name: str, names: Iterable[str], most: int = 3) -> str:
     Returns
     -------
     str
-        ``"The closest names are 'a', 'b'."``, or how to list all names when none is close.
+        ``"The closest names are 'a', 'b'."``; when none is close all of a few names, or how to list them.
     """
     pool = {candidate.casefold(): candidate for candidate in names}
     found = difflib.get_close_matches(name.casefold(), list(pool), n=most, cutoff=0.5)
-    if not found:
+    if not pool:
+        return "There are none."
+    if not found and len(pool) > _FEW:
         return "No name comes close; `ks.read(model).names` lists them all."
-    listed = ", ".join(repr(pool[key]) for key in found)
-    return f"The closest {'name is' if len(found) == 1 else 'names are'} {listed}."
-
-
-class PipelineError(SplitError):
-    """A pipeline cannot be started, one of its parts failed, or a process of it is gone."""
+    listed = ", ".join(repr(pool[key]) for key in found or pool)
+    return f"The {'closest ' * bool(found)}{'name is' if len(found or pool) == 1 else 'names are'} {listed}."

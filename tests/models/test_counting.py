@@ -320,9 +320,9 @@ def unknown_length():
 
 def test_a_model_of_unknown_dimensions_asks_for_them():
     model = zoo.unknown_dims()
-    with pytest.raises(ModelError, match=r"of the input 'image' .*input_shapes=\{'image': \(…, …, 3\)\}"):
+    with pytest.raises(ModelError, match=r"of the input 'image' .*input_shapes=\{'image': \(128, 128, 3\)\}"):
         costs(model)
-    with pytest.raises(ModelError, match=r"input_shapes=\{'x': \(…,\)\}"):
+    with pytest.raises(ModelError, match=r"input_shapes=\{'x': \(128,\)\}"):
         costs(unknown_length())
     table = costs(model, input_shapes=(16, 12, 3))
     assert table["conv"].macs == 16 * 12 * 27 * 4

@@ -421,7 +421,8 @@ def test_plans_inside_composite_layers_and_of_fixed_shapes_split_too():
     model = zoo.unknown_dims()
     for objective in ("balance", "memory"):
         with pytest.raises(
-            SplitError, match=r"unknown, of the input 'image' .*: say how large they are, input_shapes="
+            SplitError,
+            match=r"unknown, of the input 'image' .*: say how large they are, for example input_shapes=",
         ):
             ks.plan(model, 2, objective)
     plan = ks.plan(model, 2, input_shapes=(8, 8, 3), speed=1e6)

@@ -15,6 +15,8 @@ from kerassplit_widget.structure.text import listed
 
 __all__ = ["Shapes"]
 
+_EXAMPLE = 128  # what a message shows for an unknown dimension
+
 
 class Shapes:
     """Walks down a model and fixes the shapes, call by call.
@@ -35,11 +37,11 @@ class Shapes:
         wrong = {name: graph.tensors[name].shape for name in graph.inputs if None in graph.tensors[name].shape[1:]}
         if wrong:
             found = listed(f"{name!r} {shape}" for name, shape in wrong.items())
-            given = ", ".join(f"{name!r}: ({_dims(shape[1:])})" for name, shape in wrong.items())
+            given = {name: tuple(dim or _EXAMPLE for dim in shape[1:]) for name, shape in wrong.items()}
             many = "inputs" if len(wrong) > 1 else "input"
             raise ModelError(
                 f"The costs depend on dimensions that are unknown, of the {many} {found}: "
-                f"say how large they are, input_shapes={{{given}}}."
+                f"say how large they are, for example input_shapes={given}."
             )
 
     def step(self, step: Step) -> tuple[tuple[Any, ...], dict[str, Any], list[Any]] | str:
@@ -109,8 +111,3 @@ class Shapes:
             tuple(tensor.shape[1:]) == tuple(self.known[step.names[id(tensor)]].shape[1:])
             for tensor in step.node.input_tensors
         )
-
-
-def _dims(shape: tuple[int | None, ...]) -> str:
-    """Write a tuple for a message, with an ellipsis for what is unknown."""
-    return "".join(f"{'…' if dim is None else dim}, " for dim in shape).removesuffix(" " if len(shape) == 1 else ", ")
