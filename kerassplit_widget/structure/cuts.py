@@ -45,6 +45,21 @@ class Cut:
     graph: LayerGraph = field(repr=False, compare=False)
     points: tuple[str, ...]
 
+    @classmethod
+    def worked_out(
+        cls,
+        graph: LayerGraph,
+        points: tuple[str, ...],
+        *,
+        head: frozenset[int],
+        tensors: tuple[str, ...],
+        is_candidate: bool,
+    ) -> Cut:
+        """Make a cut of which this is known already, as when all calls are surveyed at once."""
+        cut = cls(graph, points)
+        cut.__dict__.update(head=head, tensors=tensors, is_candidate=is_candidate)
+        return cut
+
     @cached_property
     def head(self) -> frozenset[int]:
         """Numbers of the calls before the cut, with the raw model inputs that these read."""

@@ -86,12 +86,11 @@ def survey(graph: LayerGraph) -> Iterator[Place]:
         free = np.flatnonzero(~(head | kin.tail(number))).tolist()
         if free:
             head[list(completed(graph, set(np.flatnonzero(head).tolist()), free, settled))] = True
-        cut = Cut(graph, (name,))
-        # What the cut would work out of itself, call by call.
-        cut.__dict__["head"] = frozenset(np.flatnonzero(head).tolist())
-        cut.__dict__["tensors"] = tensors.crossing(head)
+        crossing = tensors.crossing(head)
         # What is read of the call itself crosses in any case, so a single tensor is its own.
-        cut.__dict__["is_candidate"] = len(cut.tensors) == 1 and number in candidates
+        alone = len(crossing) == 1 and number in candidates
+        inside = frozenset(np.flatnonzero(head).tolist())
+        cut = Cut.worked_out(graph, (name,), head=inside, tensors=crossing, is_candidate=alone)
         yield Place(cut, "", near)
 
 
