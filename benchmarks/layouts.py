@@ -22,7 +22,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.zoo import Graph, Named, applications, backbones, hand_made, random_graph
+from benchmarks.drawing import Graph, random_graph
+from benchmarks.zoo import Named, applications, backbones, hand_made
 from kerassplit_widget.structure.graph import LayerGraph
 from kerassplit_widget.structure.layout import Layout, lay_out
 from kerassplit_widget.structure.regions import empty_frontier

@@ -6,20 +6,19 @@ Models come as they are read, what is drawn up by hand as successor lists; all i
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from functools import partial
-from random import Random
 from typing import Any
 
 import keras
 from keras import layers
 
 import kerassplit_widget as ks
+from benchmarks.drawing import Drawing, Graph
 from kerassplit_widget.structure.graph import LayerGraph
 
-__all__ = ["Graph", "Named", "applications", "backbones", "hand_made", "random_graph"]
+__all__ = ["Named", "applications", "backbones", "hand_made"]
 
-Graph = Sequence[Sequence[int]]
 Named = tuple[str, Callable[[], Graph | LayerGraph]]
 
 
@@ -142,38 +141,8 @@ def _branches() -> keras.Model:
     return keras.Model(inputs, [layers.Dense(1)(x) for x in (*seen, body, layers.Dense(3)(body))])
 
 
-class _Drawn:
-    """A graph drawn up call by call."""
-
-    def __init__(self) -> None:
-        self.successors: list[list[int]] = []
-
-    def call(self, *inputs: int) -> int:
-        self.successors.append([])
-        new = len(self.successors) - 1
-        for source in dict.fromkeys(inputs):
-            self.successors[source].append(new)
-        return new
-
-    def attention(self, x: int, memory: int, *also: int) -> int:
-        """Residual attention of x to memory, with query, key and value apart."""
-        normed = self.call(x)
-        query, key, value = self.call(normed), self.call(memory), self.call(memory)
-        weights = self.call(self.call(query, key), *also)
-        return self.call(x, self.call(self.call(weights, value)))
-
-    def self_attention(self, x: int, *also: int) -> int:
-        normed = self.call(x)
-        query, key, value = self.call(normed), self.call(normed), self.call(normed)
-        weights = self.call(self.call(query, key), *also)
-        return self.call(x, self.call(self.call(weights, value)))
-
-    def feed_forward(self, x: int) -> int:
-        return self.call(x, self.call(self.call(self.call(x))))
-
-
 def _gpt(blocks: int) -> Graph:
-    net = _Drawn()
+    net = Drawing()
     tokens, padding = net.call(), net.call()
     mask = net.call(padding, tokens)
     x = net.call(net.call(tokens), net.call(tokens))
@@ -185,7 +154,7 @@ def _gpt(blocks: int) -> Graph:
 
 def _t5(blocks: int) -> Graph:
     """Draw an encoder and a decoder; each has a mask and a position bias that all its blocks read."""
-    net = _Drawn()
+    net = Drawing()
     source, source_padding, target, target_padding = (net.call() for _ in range(4))
     mask, bias = net.call(source_padding), net.call(source)
     memory = net.call(source)
@@ -199,13 +168,3 @@ def _t5(blocks: int) -> Graph:
         x = net.feed_forward(x)
     net.call(x)
     return net.successors
-
-
-def random_graph(calls: int, seed: int) -> Graph:
-    """Draw a graph in which every call but the first reads one to three calls among the nine before."""
-    random = Random(seed)
-    successors: list[list[int]] = [[] for _ in range(calls)]
-    for v in range(1, calls):
-        for u in random.sample(range(max(0, v - 9), v), min(v, random.choice((1, 1, 1, 2, 2, 3)))):
-            successors[u].append(v)
-    return successors

@@ -52,7 +52,7 @@ def bench() -> int:
         raise ToolError("dagre and elk could not be installed; npm's own message is above.")
     environ = node.environ_with_node(python)
     environ.update(TF_CPP_MIN_LOG_LEVEL="2", CUDA_VISIBLE_DEVICES="-1", PYTHONPATH=str(ROOT))
-    parts = ("benchmarks.bench", "benchmarks.plans", "benchmarks.layouts", "benchmarks.browser")
+    parts = ("benchmarks.bench", "benchmarks.plans", "benchmarks.layouts", "benchmarks.growth", "benchmarks.browser")
     good = [run([python, "-m", part], environ=environ) for part in parts]  # each, also after a failure
     return 0 if all(good) else 1
 

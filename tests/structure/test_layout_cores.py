@@ -3,11 +3,14 @@
 from itertools import combinations, pairwise, product
 from random import Random
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kerassplit_widget.structure.layout import lay_out
+from kerassplit_widget.structure.layout.buses import _meet, _run_through, _side_by_side
+from kerassplit_widget.structure.layout.cells import Cell, Pattern, find_cells
 from kerassplit_widget.structure.layout.layered import LayeredGraph, bundled, layered_graph
 from kerassplit_widget.structure.layout.levels import levelings
 from kerassplit_widget.structure.layout.measure import Measurer
@@ -186,3 +189,73 @@ def test_cores_numbered_alike_are_put_in_order_once(monkeypatch):
     inner = [layout.x[3 * k : 3 * k + 3].tolist() for k in range(9)]
     assert len(ordered) == 1
     assert all(copy == inner[0] for copy in inner)
+
+
+def test_a_core_that_cannot_be_put_better_is_soon_given_up():
+    successors = [[1, 2, 3], [4, 5, 6], [4, 5, 6], [4, 5, 6], [7], [7], [7], []]  # K3,3: 9 crossings at least
+    random = Random(0)
+    graph = layered_graph(successors, [0, 1, 1, 1, 2, 2, 2, 3], [0, 1, 1, 1, 2, 2, 2, 3], ())
+    order = Order(graph, random, swept(graph, random, 100)[0])
+    order.improve(10_000_000)
+    assert order.crossings == 9
+    assert order.steps < 50_000
+
+
+# Three cells of four items, each of which reads the two before; the last item of the third is the exit.
+CELLS = [[1, 2], [3, 6], [4, 5], [4], [5], [7, 10], [8, 9], [8], [9], [11], [12, 13], [12], [13], []]
+
+
+def test_the_exit_of_a_core_ends_its_last_cell():
+    _, found = find_cells(CELLS, CELLS, [7] * len(CELLS), open_exit=False)
+    assert found == {
+        Pattern((7, 7, 7, 7), ((2,), (2, 3), (3,), ()), ((0,), (1,))): [
+            Cell((3, 2, 4, 5), (1, 0)),
+            Cell((7, 6, 8, 9), (5, 1)),
+            Cell((11, 10, 12, 13), (9, 5)),
+        ]
+    }
+
+
+def test_the_exit_ends_no_cell_if_others_lead_to_it_too():
+    successors = [targets if u != 5 else [*targets, 13] for u, targets in enumerate(CELLS)]
+    _, found = find_cells(successors, successors, [7] * len(CELLS), open_exit=False)
+    assert all(13 not in cell.items for cells in found.values() for cell in cells)
+
+
+@given(st.lists(st.tuples(st.floats(0, 99), st.floats(0, 9)), max_size=9), st.data())
+def test_all_pairs_at_one_height_are_found(spans: list[tuple[float, float]], data: st.DataObject):
+    others = data.draw(st.lists(st.tuples(st.floats(0, 99), st.floats(0, 60)), max_size=9))
+    (top, tall), (other_top, other_tall) = (np.array(each, dtype=float).reshape(-1, 2).T for each in (spans, others))
+    ones, others_near = _side_by_side(top, top + tall, other_top, other_top + other_tall)
+    found = set(zip(ones.tolist(), others_near.tolist(), strict=True))
+    for i, j in product(range(len(spans)), range(len(others))):
+        if top[i] <= other_top[j] + other_tall[j] and other_top[j] <= top[i] + tall[i]:
+            assert (i, j) in found
+
+
+def test_pieces_meet_where_they_have_a_point_in_common():
+    def meet(a: complex, b: complex, c: complex, d: complex) -> bool:
+        return bool(_meet(*(np.array([point]) for point in (a, b, c, d)))[0])
+
+    assert meet(0j, 2 + 2j, 2 + 0j, 2j)
+    assert meet(0j, 2 + 2j, 1 + 1j, 5j)
+    assert not meet(0j, 2 + 2j, 2 + 0j, 2 + 1j)
+    assert not meet(0j, 2 + 2j, 1 + 0j, 3 + 2j)
+
+
+def test_a_slant_runs_through_a_box_if_it_meets_its_inside():
+    centre, half = np.array([10 + 10j]), np.array([4 + 2j])
+    through = [
+        bool(_run_through(np.array([a]), np.array([b]), centre, half)[0])
+        for a, b in ((0j, 20 + 20j), (5 + 9j, 15 + 11j), (0j, 20 + 6j), (7 + 0j, 13 + 7.9j), (5 + 5j, 6 + 12j))
+    ]
+    assert through == [True, True, False, False, False]
+
+
+@pytest.mark.parametrize("pinned", [(1, 2, 3), (2, 3, 1), (3, 1, 2)])
+def test_pinned_items_stand_in_their_order_if_it_is_fixed(pinned: tuple[int, ...]):
+    # 1, 2 and 3 lead to 4, 5 and 6: in any other order than (1, 2, 3) lines must cross.
+    successors = [[1, 2, 3], [4], [5], [6], [7], [7], [7, 8], [8], []]
+    graph, rows, counted = ordered(successors, successors, [1] * 9, (), 20_000, pinned, fixed=True)
+    assert rows[1] == list(pinned)
+    assert counted == crossings(graph, rows)

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from kerassplit_widget.structure.regions.reduction import Contracted, Joined, Reduction
 from kerassplit_widget.structure.regions.tree import SOURCE, Region, region_tree
 
 Graph = list[list[int]]
@@ -213,3 +214,18 @@ def test_nested_cores_take_linear_time():
         successors[v] += [v + 1]
     tree = region_tree([sorted(set(targets)) for targets in successors])
     assert sum(region.kind == "core" for region in tree.walk()) >= n - 1
+
+
+@settings(max_examples=200, deadline=None)
+@given(graphs())
+@example(GONE)
+def test_the_reduction_leaves_nothing_exactly_if_there_is_no_core(successors: Graph):
+    own = [len(region.own_calls) for region in region_tree(successors).walk() if region.kind == "core"]
+    left = Reduction(successors).left
+    assert (left == 0) == (own == [])
+    assert left >= sum(own)
+
+
+def test_a_core_is_contracted_to_one_edge():
+    core = Contracted([1, 2], [0, 0, 1, 1, 2], [1, 2, 2, 3, 3], [None] * 5)
+    assert Reduction(BRIDGE).take() == Joined(None, 0, Joined(core, 3, None))

@@ -24,11 +24,12 @@ from typing import Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from kerassplit_widget.structure.layout.buses import bus_of, tapped, without_bus
+from kerassplit_widget.structure.layout.buses import on_every_path, tapped, without_bus
 from kerassplit_widget.structure.layout.measure import Measurer
 from kerassplit_widget.structure.layout.place import Placement, place
-from kerassplit_widget.structure.layout.shapes import Spacing, simplified
-from kerassplit_widget.structure.regions.tree import Region, region_tree
+from kerassplit_widget.structure.layout.shapes import Spacing, edge_ends, simplified
+from kerassplit_widget.structure.regions.reduction import Reduction
+from kerassplit_widget.structure.regions.tree import grown
 
 __all__ = ["Direction", "Layout", "lay_out"]
 
@@ -82,7 +83,6 @@ def lay_out(
     successors: Sequence[Sequence[int]],
     *,
     size: npt.ArrayLike = (150.0, 36.0),
-    tree: Region | None = None,
     direction: Direction = "down",
     bus: Collection[int] = (),
     inputs: Sequence[int] = (),
@@ -98,8 +98,6 @@ def lay_out(
         ascending.
     size : array_like of float, shape (2,) or (n, 2), optional
         Width and height in pixels, of every box or of each.
-    tree : Region, optional
-        ``region_tree(successors)``, if it is at hand.
     direction : {"down", "right"}, optional
         Where the edges lead.
     bus : collection of int, optional
@@ -150,12 +148,14 @@ def lay_out(
         length = length + free
     else:
         across = across + 2 * free
-    boxes = list(zip(across.tolist(), length.tolist(), strict=True))
     ends = (inputs, outputs)
-    tree = region_tree(successors) if tree is None else tree
-    placement = _with_a_bus(successors, tree, boxes, bus, ends)
+    reduction = Reduction(successors)
+    placement = _with_a_bus(successors, reduction.left, (across, length), bus, ends) if reduction.left else None
     if placement is None:
-        measurer = Measurer(boxes, SPACING, bus, inputs=inputs, outputs=outputs)
+        tree = grown(reduction)
+        measurer = Measurer(
+            zip(across.tolist(), length.tolist(), strict=True), SPACING, bus, inputs=inputs, outputs=outputs
+        )
         placement = place(tree, measurer.boxes, measurer.measure(tree), SPACING)
     if direction == "down" and free.any():
         _free_above(placement, free.tolist())
@@ -166,43 +166,40 @@ def _free_above(placement: Placement, free: Sequence[float]) -> None:
     """Move boxes to the bottom of the room they have got; lines go on down to them."""
     for call, more in enumerate(free):
         placement.y[call] += more / 2
-    for (u, v), way in placement.routes.items():
+    for edge, way in placement.routes.items():
+        _, v = edge_ends(edge)
         if free[v]:
-            x, y = way[-1]
-            placement.routes[u, v] = simplified((*way, (x, y + free[v])))
+            placement.routes[edge] = simplified((*way, way[-1] + 1j * free[v]))
 
 
 def _with_a_bus(
     successors: Sequence[Sequence[int]],
-    tree: Region,
-    sizes: Sequence[tuple[float, float]],
+    left: int,
+    sizes: tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]],
     wanted: Collection[int],
     ends: tuple[Sequence[int], Sequence[int]],
 ) -> Placement | None:
-    """Draw one tensor beside all the rest, where that makes most cores vanish and costs no crossing."""
-    in_cores = _calls_in_cores(tree)
-    call = bus_of(successors, wanted) if in_cores else None
-    taken = without_bus(successors, call) if call is not None else None
+    """Draw one tensor beside all the rest, where that makes most cores vanish and costs no crossing.
+
+    `left` calls of the graph are in cores, or between them.
+    """
+    taken = without_bus(successors, wanted)
     if taken is None:
         return None
-    body = region_tree(taken.successors)
-    if _calls_in_cores(body) > in_cores // 4:
+    reduction = Reduction(taken.successors)
+    if reduction.left > left // 4:
         return None
+    body = grown(reduction)
     readers = {taken.bus, *successors[taken.bus]}
     near = {i for i, call in enumerate(taken.order) if call in readers}
     place_of = {call: i for i, call in enumerate(taken.order)}
     inputs, outputs = ([place_of[call] for call in calls] for calls in ends)
-    measurer = Measurer([sizes[call] for call in taken.order], SPACING, (), near, taken.aside, inputs, outputs)
+    boxes = zip(*(side[taken.order].tolist() for side in sizes), strict=True)
+    measurer = Measurer(boxes, SPACING, (), near, taken.aside, inputs, outputs)
     placed = place(body, measurer.boxes, measurer.measure(body), SPACING)
-    boxes = dict(zip(taken.order, measurer.boxes, strict=True))
-    found = tapped(taken, placed, [boxes[call] for call in range(len(boxes))], successors, SPACING)
-    spine = {found.x[call] for call in tree.own_calls} if found is not None else set()
+    found = tapped(taken, placed, [measurer.boxes[i] for i in np.argsort(taken.order)], successors, SPACING)
+    spine = {found.x[call] for call in on_every_path(successors)} if found is not None else set()
     return found if spine <= {0.0} else None
-
-
-def _calls_in_cores(tree: Region) -> int:
-    """Count the calls of cores, those of the blocks in them left out."""
-    return sum(len(region.own_calls) for region in tree.walk() if region.kind == "core")
 
 
 def _sizes(size: npt.ArrayLike, n: int) -> npt.NDArray[np.float32]:
@@ -223,22 +220,21 @@ def _packed(
     along: slice,
 ) -> Layout:
     """Put coordinates and routes into arrays."""
-    edges = [(u, v) for u, targets in enumerate(successors) for v in targets]
-    routes = [placement.routes[edge] for edge in edges]
-    # fromiter is much faster than array for a list of tuples
-    ends = np.fromiter(chain.from_iterable(edges), dtype=np.int32).reshape(-1, 2)
+    way = placement.routes
+    routes = [way[u << 32 | v] for u, targets in enumerate(successors) for v in targets]
     centres = np.array([placement.x, placement.y], dtype=np.float32).T[:, along]
-    flat = chain.from_iterable(chain.from_iterable(routes))
-    points = np.fromiter(flat, dtype=np.float32).reshape(-1, 2)[:, along]
+    flat = np.fromiter(chain.from_iterable(routes), dtype=np.complex64)
+    points = flat.view(np.float32).reshape(-1, 2)[:, along]
     half = sizes / np.float32(2)
+    readers = np.fromiter(map(len, successors), dtype=np.int32)
     route_start = np.zeros(len(routes) + 1, dtype=np.int32)
     np.cumsum([len(route) for route in routes], out=route_start[1:])
     return Layout(
         x=centres[:, 0].copy(),
         y=centres[:, 1].copy(),
         sizes=sizes,
-        sources=ends[:, 0].copy(),
-        targets=ends[:, 1].copy(),
+        sources=np.repeat(np.arange(len(successors), dtype=np.int32), readers),
+        targets=np.fromiter(chain.from_iterable(successors), dtype=np.int32),
         route_start=route_start,
         points=points.copy(),
         bounds=_bounds(centres - half, centres + half, points),
@@ -253,6 +249,11 @@ def _bounds(
 ) -> tuple[float, float, float, float]:
     if not len(top_left):
         return (0.0, 0.0, 0.0, 0.0)
-    left, top = np.minimum(top_left.min(axis=0), points.min(axis=0, initial=np.inf)).tolist()
-    right, bottom = np.maximum(bottom_right.max(axis=0), points.max(axis=0, initial=-np.inf)).tolist()
+    # one column after the other: along a short axis numpy is slow
+    sides = [
+        float(extreme([pick(boxes[:, k]), pick(points[:, k], initial=start)]))
+        for boxes, pick, extreme, start in ((top_left, np.min, min, np.inf), (bottom_right, np.max, max, -np.inf))
+        for k in (0, 1)
+    ]
+    left, top, right, bottom = sides
     return left, top, right, bottom

@@ -8,43 +8,59 @@ alone; they are tied to where the other branches of their block part, by an edge
 from __future__ import annotations
 
 import heapq
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain, pairwise
+from itertools import chain, product
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
 
 from kerassplit_widget.structure.layout.place import Placement
-from kerassplit_widget.structure.layout.shapes import Point, Points, Shape, Spacing, simplified
+from kerassplit_widget.structure.layout.shapes import Points, Shape, Spacing, edge_ends, edge_number, simplified
 from kerassplit_widget.structure.regions.dominators import immediate_dominators
 
-__all__ = ["Taken", "bus_of", "tapped", "without_bus"]
+__all__ = ["Taken", "on_every_path", "tapped", "without_bus"]
 
 _MANY = 3  # readers at least
 _MAKERS = 6  # calls that make the tensor at most, itself left out
 _FAR = 0.25  # share of all calls that lie between its first and last reader at least
-_BAND = 400.0  # pixels of height in which things are looked up together
 
 Graph = Sequence[Sequence[int]]
+Complex: TypeAlias = npt.NDArray[np.complex128]
+Real: TypeAlias = npt.NDArray[np.float64]
+Numbers: TypeAlias = npt.NDArray[np.int64]
 
 
-def bus_of(successors: Graph, wanted: Collection[int]) -> int | None:
+def on_every_path(successors: Graph) -> list[int]:
+    """List the calls that lie on every path: no edge leads past them in topological order.
+
+    Examples
+    --------
+    >>> on_every_path([[1, 2], [3], [3], [4], []])
+    [0, 3, 4]
+    """
+    n = len(successors)
+    read = {v for targets in successors for v in targets}
+    last_input = max((v for v in range(n) if v not in read), default=0)
+    found = []
+    reach = 0
+    for call, targets in enumerate(successors):
+        if call >= max(reach, last_input):
+            found.append(call)
+        reach = max(reach, targets[-1] if targets else n)
+    return found
+
+
+def _bus_of(successors: Graph, before: Graph, wanted: Collection[int]) -> int | None:
     """Find the call whose tensor is best drawn as a bus.
 
-    Parameters
-    ----------
-    successors : sequence of sequences of int
-    wanted : collection of int
-        Calls to choose from; if there are none, all that are made from few others and read by many.
-
-    Returns
-    -------
-    int or None
-        The one with the most readers that read something else too, now or after some calls of their own.
+    It is the one with the most readers that read something else too, now or after some calls of their own; among those
+    wanted, or if there are none, among all that are made from few others and read by many.
     """
-    before = _turned(successors)
     best, most = None, _MANY - 1
     for call in sorted(wanted) or range(len(successors)):
-        readers = successors[call]
-        if len(readers) <= most or not (wanted or (_along(readers, before) and _is_made_of_few(call, before))):
+        if len(successors[call]) <= most or not (wanted or _runs_along(call, successors, before)):
             continue
         only = _hanging(successors, before, call)
         joins = {v for u in (call, *only) for v in successors[u]} - only
@@ -61,12 +77,11 @@ def _turned(successors: Graph) -> list[list[int]]:
     return before
 
 
-def _along(readers: Sequence[int], before: Graph) -> bool:
-    """Tell whether calls lie far apart."""
-    return readers[-1] - readers[0] > _FAR * len(before)
-
-
-def _is_made_of_few(call: int, before: Graph) -> bool:
+def _runs_along(call: int, successors: Graph, before: Graph) -> bool:
+    """Tell whether a call is made of few others and read far apart."""
+    readers = successors[call]
+    if readers[-1] - readers[0] <= _FAR * len(successors):
+        return False
     found, stack = {call}, [call]
     while stack and len(found) <= _MAKERS + 1:
         fresh = [u for u in before[stack.pop()] if u not in found]
@@ -111,24 +126,33 @@ class Taken:
     aside: set[int]
 
 
-def without_bus(successors: Graph, bus: int) -> Taken | None:
+def without_bus(successors: Graph, wanted: Collection[int]) -> Taken | None:
     """Take the edges out of a bus away.
 
     Parameters
     ----------
     successors : sequence of sequences of int
-    bus : int
+    wanted : collection of int
+        Calls to choose the bus from; if there are none, all that are made from few others and read all along.
 
     Returns
     -------
     Taken or None
-        None if what hangs on the bus cannot be tied to the rest.
+        None if there is no bus, or what hangs on it cannot be tied to the rest.
     """
+    far = _FAR * len(successors)
+    if not wanted and not any(len(v) >= _MANY and v[-1] - v[0] > far for v in successors):
+        return None
     before = _turned(successors)
+    bus = _bus_of(successors, before, wanted)
+    if bus is None:
+        return None
     only = _hanging(successors, before, bus)
-    edges: list[set[int]] = [set(targets) if u != bus else set() for u, targets in enumerate(successors)]
+    gone = {bus, *only}
+    edges: list[Collection[int]] = list(successors)
+    edges[bus] = ()
     dominator = immediate_dominators(
-        [[u for u in sources if u != bus and u not in only] for sources in before]
+        [sources if gone.isdisjoint(sources) else [u for u in sources if u not in gone] for sources in before]
     )  # of what hangs on the bus it is -1 and not used
     for call in sorted(only & set(successors[bus])):
         joins = {v for u in _reached(call, successors, only) for v in successors[u]} - only
@@ -137,7 +161,7 @@ def without_bus(successors: Graph, bus: int) -> Taken | None:
         anchor = dominator[min(joins)]
         if anchor < 0:
             return None
-        edges[anchor].add(call)
+        edges[anchor] = (*edges[anchor], call)
     order = _topological(edges)
     if len(order) < len(successors):
         return None
@@ -201,98 +225,117 @@ def tapped(
     x, y = [0.0] * n, [0.0] * n
     for i, call in enumerate(taken.order):
         x[call], y[call] = placed.x[i], placed.y[i]
-    routes = {(taken.order[a], taken.order[b]): way for (a, b), way in placed.routes.items()}
-    drawn = {(u, v) for u, targets in enumerate(successors) for v in targets}
-    routes = {edge: way for edge, way in routes.items() if edge in drawn}  # without the ties
+    order, aside = taken.order, taken.aside
+    # What is tied to the rest does not read it.
+    routes = {
+        edge_number(order[a], order[b]): way
+        for edge, way in placed.routes.items()
+        for a, b in (edge_ends(edge),)
+        if b not in aside or a in aside
+    }
     bus, readers = taken.bus, successors[taken.bus]
     start = y[bus] + boxes[bus].height / 2
     tops = {v: y[v] - boxes[v].height / 2 for v in readers}
     if min(tops.values()) - space.rank < start:
         return None
-    trunk = max(x[bus], _right_of(start, max(tops.values()), x, y, boxes, routes.values()) + space.lane)
-    taps: dict[tuple[int, int], Points] = {}
+    centres = np.array(x) + 1j * np.array(y)
+    halves = np.array([complex(box.right, box.height / 2) for box in boxes])
+    lines = _pieces(routes)
+    trunk = max(x[bus], _right_of(start, max(tops.values()), centres, halves, lines) + space.lane)
+    taps: dict[int, Points] = {}
     for v in readers:
         turn = tops[v] - space.rank
-        lead = ((x[bus], start),) if trunk == x[bus] else ((x[bus], start), (trunk, start + space.rank))
-        if turn < lead[-1][1]:
+        lead = [complex(x[bus], start)]
+        if trunk != x[bus]:
+            lead.append(complex(trunk, start + space.rank))
+        if turn < lead[-1].imag:
             return None
-        taps[bus, v] = simplified((*lead, (trunk, turn), (x[v], tops[v])))
-    if not _is_clear(taps, routes, x, y, boxes):
+        taps[edge_number(bus, v)] = simplified((*lead, complex(trunk, turn), complex(x[v], tops[v])))
+    slants = _pieces(taps)
+    slants = slants.only(slants.start.real != slants.end.real)  # their trunk is beyond all that could be met
+    if not _is_clear(slants, lines, centres, halves):
         return None
     return Placement(x, y, {**routes, **taps})
 
 
-def _right_of(
-    top: float,
-    bottom: float,
-    x: Sequence[float],
-    y: Sequence[float],
-    boxes: Sequence[Shape],
-    routes: Collection[Points],
-) -> float:
+class _Pieces(NamedTuple):
+    """Straight pieces of routes, each from one point to a lower one, and the calls at the ends of its edge."""
+
+    start: Complex
+    end: Complex
+    source: Numbers
+    target: Numbers
+
+    def only(self, chosen: Numbers | npt.NDArray[np.bool_]) -> _Pieces:
+        return _Pieces(self.start[chosen], self.end[chosen], self.source[chosen], self.target[chosen])
+
+
+def _pieces(routes: Mapping[int, Points]) -> _Pieces:
+    count = np.fromiter(map(len, routes.values()), dtype=np.intp)
+    points = np.fromiter(chain.from_iterable(routes.values()), dtype=np.complex128)
+    edges = np.repeat(np.fromiter(routes, dtype=np.int64), count - 1)
+    start = np.delete(np.arange(len(points)), np.cumsum(count) - 1)
+    return _Pieces(points[start], points[start + 1], *edge_ends(edges))
+
+
+def _right_of(top: float, bottom: float, centres: Complex, halves: Complex, lines: _Pieces) -> float:
     """Find the right end of all that lies between two heights."""
-    ends = [
-        x[call] + box.right
-        for call, box in enumerate(boxes)
-        if y[call] + box.height / 2 > top and y[call] - box.height / 2 < bottom
-    ]
-    ends += [max(a[0], b[0]) for way in routes for a, b in pairwise(way) if b[1] > top and a[1] < bottom]
-    return max(ends, default=0.0)
+    boxes = (centres + halves)[(centres.imag + halves.imag > top) & (centres.imag - halves.imag < bottom)]
+    between = (lines.end.imag > top) & (lines.start.imag < bottom)
+    right = np.maximum(lines.start.real, lines.end.real)[between]
+    return float(max(boxes.real.max(initial=-np.inf), right.max(initial=-np.inf)))
 
 
-def _is_clear(
-    taps: Mapping[tuple[int, int], Points],
-    routes: Mapping[tuple[int, int], Points],
-    x: Sequence[float],
-    y: Sequence[float],
-    boxes: Sequence[Shape],
-) -> bool:
-    """Tell whether taps meet no box, and no line that leads elsewhere. Their trunk is beyond all of these."""
-    lines = [(u, v, a, b) for (u, v), way in routes.items() for a, b in pairwise(way)]
-    lines_at = _by_height((a[1], b[1]) for _, _, a, b in lines)
-    boxes_at = _by_height((y[call] - box.height / 2, y[call] + box.height / 2) for call, box in enumerate(boxes))
-    for (u, v), way in taps.items():
-        for a, b in pairwise(way):
-            if a[0] == b[0]:
-                continue
-            bands = range(int(a[1] // _BAND), int(b[1] // _BAND) + 1)
-            for call in {call for band in bands for call in boxes_at.get(band, ())} - {u, v}:
-                if _runs_through(a, b, (x[call], y[call]), (boxes[call].right, boxes[call].height / 2)):
-                    return False
-            for line in {line for band in bands for line in lines_at.get(band, ())}:
-                tail, head, c, d = lines[line]
-                if tail not in (u, v) and head not in (u, v) and _meet(a, b, c, d):
-                    return False
-    return True
+def _is_clear(slants: _Pieces, lines: _Pieces, centres: Complex, halves: Complex) -> bool:
+    """Tell whether slants meet no box, and no line that leads elsewhere."""
+    span = slants.start.imag, slants.end.imag
+    i, box = _side_by_side(*span, centres.imag - halves.imag, centres.imag + halves.imag)
+    foreign = (slants.source[i] != box) & (slants.target[i] != box)
+    i, box = i[foreign], box[foreign]
+    if _run_through(slants.start[i], slants.end[i], centres[box], halves[box]).any():
+        return False
+    i, line = _side_by_side(*span, lines.start.imag, lines.end.imag)
+    near, others = slants.only(i), lines.only(line)
+    ends = (near.source, near.target), (others.source, others.target)
+    unrelated = np.logical_and.reduce([a != b for a, b in product(*ends)])
+    near, others = near.only(unrelated), others.only(unrelated)
+    return not _meet(near.start, near.end, others.start, others.end).any()
 
 
-def _by_height(spans: Iterable[tuple[float, float]]) -> dict[int, list[int]]:
-    """Sort things into bands by the heights between which they lie."""
-    found: dict[int, list[int]] = {}
-    for i, (top, bottom) in enumerate(spans):
-        for band in range(int(top // _BAND), int(bottom // _BAND) + 1):
-            found.setdefault(band, []).append(i)
-    return found
+def _side_by_side(top: Real, bottom: Real, other_top: Real, other_bottom: Real) -> tuple[Numbers, Numbers]:
+    """List all pairs of one thing each that have heights in common, and few that have not."""
+    none = np.zeros(0, dtype=np.int64)
+    pairs: list[tuple[Numbers, Numbers]] = [(none, none)]
+    # Things are looked up by their tops, those of about one height together: so few are looked at in vain.
+    height = np.ceil(np.log2(np.maximum(other_bottom - other_top, 1.0)))
+    for each in np.unique(height):
+        things = np.flatnonzero(height == each)
+        things = things[np.argsort(other_top[things], kind="stable")]
+        first = np.searchsorted(other_top[things], top - 2.0**each)
+        count = np.searchsorted(other_top[things], bottom, side="right") - first
+        within = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
+        pairs.append((np.repeat(np.arange(len(top)), count), things[np.repeat(first, count) + within]))
+    ones, others = zip(*pairs, strict=True)
+    return np.concatenate(ones), np.concatenate(others)
 
 
-def _runs_through(a: Point, b: Point, centre: Point, half: Point) -> bool:
-    """Tell whether a piece runs through a box, by clipping it to the box."""
-    enter, leave = 0.0, 1.0
-    for axis in (0, 1):
-        step = b[axis] - a[axis]
-        low, high = centre[axis] - half[axis] - a[axis], centre[axis] + half[axis] - a[axis]
-        if step == 0:
-            if low > 0 or high < 0:
-                return False
-            continue
-        enter, leave = max(enter, min(low / step, high / step)), min(leave, max(low / step, high / step))
+def _run_through(a: Complex, b: Complex, centre: Complex, half: Complex) -> npt.NDArray[np.bool_]:
+    """Tell which slants run through a box, by clipping them to it."""
+    enter, leave = np.zeros(len(a)), np.ones(len(a))
+    for start, step, middle, reach in (
+        (a.real, (b - a).real, centre.real, half.real),
+        (a.imag, (b - a).imag, centre.imag, half.imag),
+    ):
+        first, second = (middle - reach - start) / step, (middle + reach - start) / step
+        enter = np.maximum(enter, np.minimum(first, second))
+        leave = np.minimum(leave, np.maximum(first, second))
     return leave > enter
 
 
-def _meet(a: Point, b: Point, c: Point, d: Point) -> bool:
-    """Tell whether two pieces have a point in common."""
+def _meet(a: Complex, b: Complex, c: Complex, d: Complex) -> npt.NDArray[np.bool_]:
+    """Tell which pairs of pieces have a point in common."""
 
-    def side(p: Point, q: Point, r: Point) -> float:
-        return (q[0] - p[0]) * (r[1] - p[1]) - (q[1] - p[1]) * (r[0] - p[0])
+    def side(p: Complex, q: Complex, r: Complex) -> Real:
+        return ((q - p).conj() * (r - p)).imag
 
-    return side(a, b, c) * side(a, b, d) <= 0 and side(c, d, a) * side(c, d, b) <= 0
+    return (side(a, b, c) * side(a, b, d) <= 0) & (side(c, d, a) * side(c, d, b) <= 0)

@@ -1,7 +1,8 @@
 """Cells: stretches of a core that are met again in it, so that all copies can be drawn alike.
 
 The search is that of folding (`regions.repeats`), on the wiring alone. A *cell* is a copy of a repeat that hands on
-one tensor only, that of its last item. What it reads from outside comes in at *ports*, one for each producer.
+one tensor only, that of its last item. What it reads from outside comes in at *ports*, one for each producer. The
+last item of the last cell may be the exit of the core.
 """
 
 from __future__ import annotations
@@ -82,10 +83,19 @@ def find_cells(
     cells : dict of Pattern to list of Cell
         At least two of each; they do not overlap, and each is a stretch of `order`.
     """
+    end = len(successors) - (1 if open_exit else 0)
     predecessors: list[list[int]] = [[] for _ in successors]
     for u, targets in enumerate(successors):
         for v in targets:
             predecessors[v].append(u)
+    if not open_exit:
+        # What the exit is nobody knows here; it is taken for what others are that read as many.
+        alike = [
+            what
+            for what, sources in zip(labels[:-1], predecessors, strict=False)
+            if len(sources) == len(predecessors[-1])
+        ]
+        labels = [*labels[:-1], max(alike, key=alike.count, default=labels[-1])]
     known: dict[Hashable, int] = {}
 
     def label(*structure: Hashable) -> int:
@@ -94,7 +104,7 @@ def find_cells(
     # Items that read a different number of others are never alike, which spares comparing most stretches.
     items = [Item("call", label(what, len(predecessors[i])), 1, call=i) for i, what in enumerate(labels)]
     order = _canonical(predecessors, [item.label for item in items], open_exit=open_exit)
-    sequence = [items[i] for i in order[1:-1]]
+    sequence = [items[i] for i in order[1:end]]
     wiring = Wiring(predecessors, successors, ())
     folded = fold_repeats(sequence, wiring, label, 2 * _LEAST, lambda first, last: 0, _LONGEST)
     width = wiring.row(sequence).width
@@ -102,7 +112,7 @@ def find_cells(
     start = 0
     for item in folded:
         if item.kind == "repeat" and item.children[0].size >= _LEAST:
-            cells = _best_phase(order, width, start, item, drawn, predecessors, labels)
+            cells = _best_phase(order[:end], width, start, item, drawn, predecessors, labels)
             for pattern, cell in cells:
                 found.setdefault(pattern, []).append(cell)
         start += item.size
@@ -123,7 +133,7 @@ def _best_phase(
     It begins at place `start` of the inner items; what crosses between two of these is `width`.
     """
     length = repeat.children[0].size
-    low, high = max(0, start - length + 1), min(len(order) - 2, start + repeat.size + length - 1)
+    low, high = max(0, start - length + 1), min(len(order) - 1, start + repeat.size + length - 1)
     crossing = [min(width[i + length : high : length], default=0) for i in range(low, min(low + length, high))]
     phases = sorted(range(low, low + len(crossing)), key=lambda i: (crossing[i - low], i))
     best: list[tuple[Pattern, Cell]] = []
@@ -177,6 +187,8 @@ def _cell(
             if u not in place and item in drawn[u]:
                 readers.setdefault(u, []).append(i)
     producers = tuple(sorted(readers, key=lambda u: (readers[u], u)))
+    if items[-1] == len(drawn) - 1 and any(len(items) - 1 in near for near in readers.values()):
+        return None  # others than the cell lead to the exit too
     pattern = Pattern(
         tuple(labels[item] for item in items),
         tuple(tuple(place[v] for v in drawn[item] if v in place) for item in items),

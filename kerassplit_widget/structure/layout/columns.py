@@ -74,42 +74,58 @@ class _Columns:
     def settle(self) -> None:
         """Sweep down and up, first drawn by one side only, then by both."""
         rows = range(len(self.levels))
-        above, below = self._ties(self.graph.up), self._ties(self.graph.down)
-        both = [[*ups, *downs] for ups, downs in zip(above, below, strict=True)]
+        up, down = self.graph.up, self.graph.down
+        both = [[*above, *below] for above, below in zip(up, down, strict=True)]
+        sides = [(near, self._shares(near)) for near in (up, down, both)]
         weights = [[self._weight(node) for node in level] for level in self.levels]
         for sweep in range(_SWEEPS if len(self.x) <= _LARGE else _FEWER_SWEEPS):
-            ties = both if sweep >= _ONE_SIDED else (above, below)[sweep % 2]
+            near, shares = sides[2 if sweep >= _ONE_SIDED else sweep % 2]
             for row in rows if sweep % 2 == 0 else reversed(rows):
-                self._settle_level(row, ties, weights[row])
+                self._settle_level(row, near, shares, weights[row])
 
-    def _ties(self, near: Sequence[Sequence[int]]) -> list[list[tuple[int, float]]]:
-        """List for each node its neighbours on one side and how much each pulls."""
+    def _shares(self, near: Sequence[Sequence[int]]) -> list[Sequence[float]]:
+        """List for each node which share each of its neighbours has in where it is pulled, if there are several."""
         items = self.graph.items
         plain, trunk = (_PULL[0], _PULL[1]), (_PULL[1], _PULL[2])
-        return [
-            [(other, (plain if node < items else trunk)[other >= items]) for other in others]
-            for node, others in enumerate(near)
-        ]
+        found: list[Sequence[float]] = []
+        for node, others in enumerate(near):
+            if len(others) < 2:
+                found.append(())
+                continue
+            pulls = [(plain if node < items else trunk)[other >= items] for other in others]
+            total = sum(pulls)
+            found.append([pull / total for pull in pulls])
+        return found
 
     def _weight(self, node: int) -> float:
         if node in self.spine:
             return _ON_AXIS
         return _TRUNK_WEIGHT if node >= self.graph.items else 1.0
 
-    def _settle_level(self, row: int, ties: Sequence[Sequence[tuple[int, float]]], weights: Sequence[float]) -> None:
-        x, level, spine = self.x, self.levels[row], self.spine
-        goals = []
-        for node in level:
-            goal = 0.0
-            if node not in spine:
-                total = pull = 0.0
-                for other, weight in ties[node]:
-                    total += weight
-                    pull += weight * x[other]
-                goal = pull / total if total else x[node]
+    def _settle_level(
+        self,
+        row: int,
+        near: Sequence[Sequence[int]],
+        shares: Sequence[Sequence[float]],
+        weights: Sequence[float],
+    ) -> None:
+        x, level, spine, gap = self.x, self.levels[row], self.spine, self.gaps[row]
+        goals: list[float] = []
+        free = True  # nothing is in the way of where the nodes are pulled
+        for i, node in enumerate(level):
+            others = near[node]
+            if node in spine:
+                goal = 0.0
+            elif len(others) > 1:
+                goal = 0.0
+                for other, share in zip(others, shares[node], strict=True):
+                    goal += share * x[other]
+            else:
+                goal = x[others[0] if others else node]
+            if i and goal - goals[-1] < gap[i - 1]:
+                free = False
             goals.append(goal)
-        moved = _isotonic(goals, weights, self.gaps[row]) if len(goals) > 1 else goals
-        for node, value in zip(level, moved, strict=True):
+        for node, value in zip(level, goals if free else _isotonic(goals, weights, gap), strict=True):
             x[node] = value
 
     def straighten(self, lane: Sequence[int]) -> None:
@@ -169,13 +185,16 @@ def _main(near: Sequence[int], back: Sequence[Sequence[int]]) -> int:
 
 
 def _spine(graph: LayeredGraph, passing: Sequence[int]) -> set[int]:
-    """Items that at most one tensor passes by, one for each level, and the two ends."""
-    best: dict[int, int] = {}
-    for item, count in enumerate(passing):
-        level = graph.level[item]
-        if count <= 1 and (level not in best or count < passing[best[level]]):
-            best[level] = item
-    return {*best.values(), 0, graph.items - 1}
+    """Find the two ends and items that at most one tensor passes by, tall ones first: one node for each level."""
+    spine = {0, graph.items - 1}
+    taken: set[int] = set()
+    bodies = {item: graph.body(item) for item, count in enumerate(passing) if count <= 1}
+    for item in sorted(bodies, key=lambda item: (-len(bodies[item]), passing[item])):
+        levels = [graph.level[node] for node in bodies[item]]
+        if taken.isdisjoint(levels):
+            taken.update(levels)
+            spine.update(bodies[item])
+    return spine
 
 
 def _isotonic(goals: Sequence[float], weights: Sequence[float], gap: Sequence[float]) -> list[float]:

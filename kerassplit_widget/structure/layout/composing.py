@@ -1,11 +1,13 @@
 """A core drawn from its cells: each class of cells is sketched once, and the core with a cell as one box.
 
 A copy may be a mirror image of the others where that saves crossings: cells that read the two cells before them have
-the line of the farther one on alternate sides.
+the line of the farther one on alternate sides. Where lines come to cells in another order than to their ports, the
+cells are sketched once more, for the order in which they come.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -14,6 +16,7 @@ from kerassplit_widget.structure.layout.layered import drawn_edges
 from kerassplit_widget.structure.layout.search import Effort
 from kerassplit_widget.structure.layout.shapes import Points, Spacing, simplified
 from kerassplit_widget.structure.layout.sketching import Arranged, Plan, Sketch, arranged, set_out
+from kerassplit_widget.structure.layout.stacking import Box
 from kerassplit_widget.structure.layout.sweeping import inversions
 
 __all__ = ["Composition"]
@@ -23,21 +26,37 @@ __all__ = ["Composition"]
 class _Drawn:
     """The sketch of a class of cells, moved so that the last item stands on x = 0.
 
-    `ports` is how far right of that each port is.
+    `ports` is how far right of that each port is, `foot` the height at which all but the last item ends.
     """
 
     sketch: Sketch
     ports: list[float]
     crossings: int
+    foot: float
+
+    @property
+    def order(self) -> tuple[int, ...]:
+        """The ports from left to right."""
+        return tuple(sorted(range(len(self.ports)), key=self.ports.__getitem__))
 
 
 @dataclass(slots=True)
 class _Copy:
-    """A cell in the core: its box there, its drawing, and 1, or -1 for a mirror image."""
+    """A cell in the core: its box there, its drawing, and 1, or -1 for a mirror image.
 
+    Of a cell that ends with the exit, the box holds all the rest.
+    """
+
+    items: tuple[int, ...]
     cell: Cell
     drawn: _Drawn
     side: int = 1
+
+    @property
+    def box(self) -> Box:
+        """Left, right and height."""
+        left, right = (self.drawn.sketch.left, self.drawn.sketch.right)[:: self.side]
+        return left, right, self.drawn.sketch.top[-1] if self.items == self.cell.items else self.drawn.foot
 
 
 class Composition:
@@ -63,28 +82,59 @@ class Composition:
         space: Spacing,
         effort: Effort,
     ) -> None:
-        copies: dict[int, _Copy] = {}  # by their last item
-        self._inside = 0
+        copies: dict[int, _Copy] = {}  # by their last item but the exit
+        exit_ = len(plan.boxes) - 1
+        self._classes: dict[Pattern, list[_Copy]] = {}
         for pattern, cells in classes.items():
             drawn = _draw(pattern, cells[0], plan, space, effort)
-            self._inside += drawn.crossings * len(cells)
-            copies.update((cell.items[-1], _Copy(cell, drawn)) for cell in cells)
+            for cell in cells:
+                items = cell.items if cell.items[-1] != exit_ else cell.items[:-1]
+                copies[items[-1]] = _Copy(items, cell, drawn)
+                self._classes.setdefault(pattern, []).append(copies[items[-1]])
         self._space = space
         self._outer = _Outer(plan, order, copies)
         self._order = arranged(self._outer.plan, space, effort.share(len(self._outer.items)))
+        for pattern, alike in self._classes.items():
+            self._turn_ports(pattern, alike, plan, effort)
+
+    def _turn_ports(self, pattern: Pattern, copies: Sequence[_Copy], plan: Plan, effort: Effort) -> None:
+        """Sketch a class of cells with its ports in the order in which lines mostly come, if fewer cross then."""
+        orders = Counter(self._outer.coming(self._order, copy) for copy in copies)
+        coming = max(orders, key=lambda order: orders[order] + orders[order[::-1]])
+        known = copies[0].drawn
+        if coming in (known.order, known.order[::-1]):
+            return
+        before = self._cost(copies)
+        drawn = _draw(pattern, copies[0].cell, plan, self._space, effort, coming)
+        for copy in copies:
+            copy.drawn = drawn
+        if self._cost(copies) >= before:
+            for copy in copies:
+                copy.drawn = known
+
+    def _cost(self, copies: Sequence[_Copy]) -> int:
+        """Count the crossings in copies and just before them, if those are mirrored that had better be."""
+        return sum(copy.drawn.crossings + min(self._outer.costs(self._order, copy)) for copy in copies)
 
     def is_drawn_with(self, most: int) -> bool:
         """Choose which copies are mirrored, none if possible; tell whether at most so many crossings are left."""
-        rest = most - self._inside - self._order.crossings
+        inside = sum(copy.drawn.crossings for copies in self._classes.values() for copy in copies)
+        rest = most - inside - self._order.crossings
         return self._outer.choose_sides(self._order, rest) <= rest
+
+    def worst(self) -> Pattern:
+        """Tell in which class of cells and just before them the most crossings are."""
+        return max(self._classes, key=lambda pattern: self._cost(self._classes[pattern]))
 
     def sketch(self) -> Sketch:
         """Draw the core, then the cells in their boxes."""
         return self._outer.sketch(self._order, self._space)
 
 
-def _draw(pattern: Pattern, cell: Cell, plan: Plan, space: Spacing, effort: Effort) -> _Drawn:
-    """Sketch a cell with its ports on top."""
+def _draw(
+    pattern: Pattern, cell: Cell, plan: Plan, space: Spacing, effort: Effort, coming: Sequence[int] = ()
+) -> _Drawn:
+    """Sketch a cell with its ports on top, in a given order if there is one."""
     ports, n = len(pattern.ports), len(cell.items)
     first = ports + 1
     successors: list[list[int]] = [[]]
@@ -106,11 +156,12 @@ def _draw(pattern: Pattern, cell: Cell, plan: Plan, space: Spacing, effort: Effo
         boxes,
         (True, True),
         frozenset(trunks),
-        frozenset(range(1, first)),
+        tuple([1 + port for port in coming]) or tuple(range(1, first)),
+        bool(coming),
     )
     order = arranged(inner, space, effort.share(len(boxes)) // 3)
     sketch = _moved(set_out(inner, order, space))
-    return _Drawn(sketch, sketch.x[1:first], order.crossings)
+    return _Drawn(sketch, sketch.x[1:first], order.crossings, sketch.top[-2] - space.rank)
 
 
 def _moved(sketch: Sketch) -> Sketch:
@@ -121,7 +172,7 @@ def _moved(sketch: Sketch) -> Sketch:
         sketch.top,
         sketch.left + axis,
         sketch.right - axis,
-        {ends: tuple((x - axis, y) for x, y in way) for ends, way in sketch.ways.items()},
+        {ends: tuple(point - axis for point in way) for ends, way in sketch.ways.items()},
     )
 
 
@@ -130,14 +181,13 @@ class _Outer:
 
     def __init__(self, plan: Plan, order: Sequence[int], copies: Mapping[int, _Copy]) -> None:
         self.whole, self.copies = plan, copies
-        stands_for = {item: last for last, copy in copies.items() for item in copy.cell.items}
+        stands_for = {item: last for last, copy in copies.items() for item in copy.items}
         self.items = [item for item in order if stands_for.get(item, item) == item]
         number = {item: i for i, item in enumerate(self.items)}
         self.number = {item: number[stands_for.get(item, item)] for item in order}
         boxes = [plan.boxes[item] for item in self.items]
         for last, copy in copies.items():
-            sketch = copy.drawn.sketch
-            boxes[number[last]] = (sketch.left, sketch.right, sketch.top[-1])
+            boxes[number[last]] = copy.box
         self.plan = Plan(
             self._between(plan.successors),
             self._between(plan.drawn),
@@ -155,16 +205,7 @@ class _Outer:
 
     def choose_sides(self, order: Arranged, most: int) -> int:
         """Mirror copies until lines cross at most `most` times just before the ports; tell how often they do."""
-        place = {node: i for row in order.rows for i, node in enumerate(row)}
-        costs: dict[int, tuple[int, int]] = {}  # of a copy as it is, and of its mirror image
-        for last, copy in self.copies.items():
-            offset = self._offsets(copy)
-            above = sorted(order.graph.up[self.number[last]], key=place.__getitem__)
-            arriving = [offset[order.graph.producer[node]] for node in above]
-            pair = len(arriving) * (len(arriving) - 1) // 2
-            rank = {x: i for i, x in enumerate(sorted(arriving))}
-            wrong = inversions([rank[x] for x in arriving])
-            costs[last] = (wrong, pair - wrong)
+        costs = {last: self.costs(order, copy) for last, copy in self.copies.items()}
         total = sum(cost for cost, _ in costs.values())
         # Those that save most come first; each copy that is not mirrored looks like the others.
         for last, (cost, mirrored) in sorted(costs.items(), key=lambda entry: entry[1][1] - entry[1][0]):
@@ -174,6 +215,20 @@ class _Outer:
             total += mirrored - cost
         return total
 
+    def coming(self, order: Arranged, copy: _Copy) -> tuple[int, ...]:
+        """List the ports of a copy in the order in which their lines come to it from left to right."""
+        box = self.number[copy.items[-1]]
+        row = {node: i for i, node in enumerate(order.rows[order.graph.level[box] - 1])}
+        port = {self.number[u]: i for i, u in enumerate(copy.cell.producers)}
+        return tuple(port[order.graph.producer[node]] for node in sorted(order.graph.up[box], key=row.__getitem__))
+
+    def costs(self, order: Arranged, copy: _Copy) -> tuple[int, int]:
+        """Count the crossings just before the ports of a copy as it is, and of its mirror image."""
+        coming = self.coming(order, copy)
+        rank = {port: i for i, port in enumerate(copy.drawn.order)}
+        wrong = inversions([rank[port] for port in coming])
+        return wrong, len(coming) * (len(coming) - 1) // 2 - wrong
+
     def _offsets(self, copy: _Copy) -> dict[int, float]:
         """Tell how far right of its axis the line of each producer enters a copy."""
         ports = zip(copy.cell.producers, copy.drawn.ports, strict=True)
@@ -182,9 +237,7 @@ class _Outer:
     def sketch(self, order: Arranged, space: Spacing) -> Sketch:
         """Draw the core, then the cells in their boxes."""
         for last, copy in self.copies.items():
-            if copy.side < 0:
-                left, right, height = self.plan.boxes[self.number[last]]
-                self.plan.boxes[self.number[last]] = (right, left, height)
+            self.plan.boxes[self.number[last]] = copy.box
         ports = {self.number[last]: self._offsets(copy) for last, copy in self.copies.items()}
         outside = set_out(self.plan, order, space, ports)
         n = len(self.whole.boxes)
@@ -203,16 +256,19 @@ class _Outer:
     def _put(self, copy: _Copy, outside: Sketch, box: int, found: Sketch) -> None:
         """Put a copy into its box; lines go on from the ports."""
         x, top, inner = outside.x[box], outside.top[box], copy.drawn.sketch
+        at = complex(x, top)
         first = 1 + len(copy.cell.producers)
         if copy.side < 0:
-            found.mirrored.update(copy.cell.items)
-        for i, item in enumerate(copy.cell.items, first):
+            found.mirrored.update(copy.items)
+        for i, item in enumerate(copy.items, first):
             found.x[item], found.top[item] = x + copy.side * inner.x[i], top + inner.top[i]
         for (a, b), way in inner.ways.items():
             v = copy.cell.items[b - first]
-            placed: Points = tuple((x + copy.side * dx, top + dy) for dx, dy in way)
+            placed: Points = tuple(at + p if copy.side > 0 else at - p.conjugate() for p in way)
             if a < first:
                 u = copy.cell.producers[a - 1]
                 found.ways[u, v] = simplified((*outside.ways[self.number[u], box], *placed))
-            else:
-                found.ways[copy.cell.items[a - first], v] = placed
+                continue
+            # To the exit lines slant as they do in the other copies; where that ends is below the core.
+            to_exit = b - first == len(copy.items)
+            found.ways[copy.cell.items[a - first], v] = placed[:-1] if to_exit else placed

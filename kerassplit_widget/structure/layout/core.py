@@ -7,13 +7,15 @@ A core is sketched as a whole (`sketching`) and, where stretches of it repeat, a
 from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Sequence
-from itertools import combinations
+from itertools import accumulate, chain, combinations
+
+import numpy as np
 
 from kerassplit_widget.structure.layout.cells import find_cells
 from kerassplit_widget.structure.layout.composing import Composition
 from kerassplit_widget.structure.layout.layered import drawn_edges
 from kerassplit_widget.structure.layout.search import Effort
-from kerassplit_widget.structure.layout.shapes import CoreShape, EdgeShape, Shape, Spacing
+from kerassplit_widget.structure.layout.shapes import Block, CoreShape, Points, Shape, Spacing
 from kerassplit_widget.structure.layout.sketching import Arranged, Plan, Sketch, arranged, set_out
 from kerassplit_widget.structure.layout.stacking import Box
 
@@ -64,14 +66,18 @@ def core_shape(
     rows = [[item for i in row if (item := pieces[i]) is not None] for row in wanted]
     joined = [item for item, call in zip(items.of_call[1:-1], boxes, strict=True) if call.tapped]
     sketch = _sketch(plan, labels, [*rows, *([0, item] for item in joined)], space, effort)
+    middles = items.of_edge
+    ways = [way for end, middle in zip(ends, middles, strict=True) for way in items.ways(sketch, end, middle)]
     return CoreShape(
         number,
         sketch.left,
         sketch.right,
         sketch.top[-1],
         items.calls,
-        tuple((sketch.x[item], sketch.top[item] + items.boxes[item][2] / 2) for item in items.of_call[1:-1]),
-        tuple(items.edge(sketch, end, middle) for end, middle in zip(ends, items.of_edge, strict=True)),
+        tuple(complex(sketch.x[item], sketch.top[item] + items.boxes[item][2] / 2) for item in items.of_call[1:-1]),
+        tuple([None if middle is None else _block(sketch, middle) for middle in middles]),
+        np.fromiter(chain.from_iterable(ways), dtype=np.complex128),
+        [0, *accumulate(map(len, ways))],
         tapped=any(shape.tapped for shape in (*boxes, *blocks)),
     )
 
@@ -83,7 +89,7 @@ def _sketch(
     space: Spacing,
     effort: Effort,
 ) -> Sketch:
-    """Draw a core from its cells if that costs no more crossings than to draw it as a whole.
+    """Draw a core from its cells, or some classes of them, if that costs no more crossings than to draw it as a whole.
 
     Left and right are swapped where items then rather stand as `wanted`; 0 is the middle.
     """
@@ -93,13 +99,14 @@ def _sketch(
         # Two drawings to compare would take long: the cells decide if they are most of it.
         repeated = sum(len(cell.items) for each in cells.values() for cell in each)
         cells = cells if repeated > items / 2 else {}
-    composition = Composition(plan, order, cells, space, effort) if cells else None
-    if composition is not None and items > _HUGE:
-        composition.is_drawn_with(0)
-        return composition.sketch()
-    whole = arranged(plan, space, effort.share(items))
-    if composition is not None and composition.is_drawn_with(whole.crossings):
-        return composition.sketch()
+    huge = cells and items > _HUGE
+    whole = arranged(plan, space, effort.share(items)) if not huge else None
+    while cells:
+        composition = Composition(plan, order, cells, space, effort)
+        if composition.is_drawn_with(whole.crossings if whole is not None else 0) or whole is None:
+            return composition.sketch()
+        del cells[composition.worst()]
+    assert whole is not None
     return set_out(plan, _turned(whole, wanted), space)
 
 
@@ -153,12 +160,14 @@ class _Items:
         self.successors.append([])
         return len(self.boxes) - 1
 
-    def edge(self, sketch: Sketch, ends: tuple[int, int], middle: int | None) -> EdgeShape:
-        """Read off the ways of an edge with or without a block; at an open end there are none."""
-        u, v = (self.of_call[end] for end in ends)
-        ways = sketch.ways
+    def ways(self, sketch: Sketch, ends: tuple[int, int], middle: int | None) -> tuple[Points, Points]:
+        """Read off the two ways of an edge, to its block and on; an empty one stands for none, as at an open end."""
+        u, v = self.of_call[ends[0]], self.of_call[ends[1]]
+        found = sketch.ways
         if middle is None:
-            return EdgeShape(ways.get((u, v), ()))
-        block = (sketch.x[middle], sketch.top[middle])
-        side = -1 if middle in sketch.mirrored else 1
-        return EdgeShape(ways.get((u, middle), ()), block, ways.get((middle, v), ()), side)
+            return found.get((u, v), ()), ()
+        return found.get((u, middle), ()), found.get((middle, v), ())
+
+
+def _block(sketch: Sketch, item: int) -> Block:
+    return Block(complex(sketch.x[item], sketch.top[item]), -1 if item in sketch.mirrored else 1)

@@ -270,7 +270,7 @@ def _parallel_shape(
         slack = height - shape.height if shape.size else 0.0
         # Inputs stand close to what reads them, outputs close to what makes them.
         y = {(True, False): slack, (False, False): slack / 2}.get(open_ends, 0.0)
-        slots.append((across[i], y))
+        slots.append(complex(across[i], y))
     return ParallelShape(number, left, right, height, size, tuple(slots), tapped=tapped)
 
 

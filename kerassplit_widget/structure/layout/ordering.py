@@ -18,8 +18,8 @@ References
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import pairwise
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import chain, pairwise
 from random import Random
 
 from kerassplit_widget.structure.layout.layered import LayeredGraph
@@ -32,6 +32,7 @@ _ROUNDS = 10
 _KICKED = 3  # runs that are put at random at once, at most
 _FAR = 2  # levels from where they were put, in which their surroundings are sifted
 _QUEUE = 200  # runs that are sifted after that, at most
+_PATIENCE = 40  # such trials without progress for each run, after which there will hardly be any
 _STALE = 60  # such trials until it is looked up again where edges cross
 
 
@@ -45,6 +46,8 @@ class Order:
         Decides wherever chance does; seed it, and the result is always the same.
     rows : sequence of sequences of int
         The nodes of each level, in an order to begin with.
+    still : collection of int
+        Items whose order among each other is not changed.
 
     Attributes
     ----------
@@ -53,8 +56,10 @@ class Order:
         What has been spent so far, a step being a pair of edges that is looked at.
     """
 
-    def __init__(self, graph: LayeredGraph, random: Random, rows: Sequence[Sequence[int]]) -> None:
-        self.graph, self.random = graph, random
+    def __init__(
+        self, graph: LayeredGraph, random: Random, rows: Sequence[Sequence[int]], still: Collection[int] = ()
+    ) -> None:
+        self.graph, self.random, self.still = graph, random, still
         self.runs = [*map(graph.body, range(graph.items)), *graph.lanes()]
         self.run_of = [0] * len(graph.level)
         for run, nodes in enumerate(self.runs):
@@ -72,10 +77,6 @@ class Order:
                 if node == nodes[-1] or len(graph.down[node]) > 1
             }
             for nodes in self.runs
-        ]
-        self.around: list[list[int]] = [
-            [*above, *(other for ends in below.values() for other in ends if other != run)]
-            for run, (above, below) in enumerate(zip(self.above, self.below, strict=True))
         ]
         self.on_level: list[list[int]] = [[] for _ in range(graph.depth + 1)]
         for run in range(len(self.runs)):
@@ -100,7 +101,7 @@ class Order:
     def settle(self, steps: int) -> None:
         """Sift every run until none can be put better, or the steps are used up."""
         limit = self.steps + steps
-        runs = list(range(len(self.runs)))
+        runs = [run for run in range(len(self.runs)) if run not in self.still]
         for _ in range(_ROUNDS):
             self.random.shuffle(runs)
             before = self.crossings
@@ -116,20 +117,23 @@ class Order:
         limit = self.steps + steps
         crossed: list[int] = []
         stale = 0
-        while self.crossings and self.steps < limit:
+        patience = _PATIENCE * len(self.runs)
+        while self.crossings and self.steps < limit and patience:
+            patience -= 1
             if stale == 0:
                 crossed, stale = self._crossed_gaps(), _STALE
             stale -= 1
             kept = self.place.copy(), self.order.copy()
             gap = self.random.choice(crossed)
-            near = self.on_level[gap + self.random.randint(0, 1)]
+            near = [run for run in self.on_level[gap + self.random.randint(0, 1)] if run not in self.still]
             moved = self.random.sample(near, min(len(near), self.random.randint(1, _KICKED)))
             change = sum(map(self._kick, moved)) + self._settle_around(moved, gap)
             if change <= 0:
                 self.crossings += change
             else:
                 self.place, self.order = kept
-            stale = 0 if change < 0 else stale
+            if change < 0:
+                stale, patience = 0, _PATIENCE * len(self.runs)
             self.steps += len(self.runs) // 8 + 1
 
     def _settle_around(self, moved: Iterable[int], gap: int) -> int:
@@ -137,7 +141,12 @@ class Order:
         top, bottom = gap - _FAR, gap + 1 + _FAR
 
         def joined(run: int) -> list[int]:
-            return [o for o in self.around[run] if self.bottom[o] >= top and self.top[o] <= bottom]
+            around = chain(self.above[run], *self.below[run].values())
+            return [
+                o
+                for o in around
+                if o != run and self.bottom[o] >= top and self.top[o] <= bottom and o not in self.still
+            ]
 
         queue = sorted({other for run in moved for other in (run, *joined(run))})
         self.random.shuffle(queue)

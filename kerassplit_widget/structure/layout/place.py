@@ -17,6 +17,7 @@ from kerassplit_widget.structure.layout.shapes import (
     Points,
     Shape,
     Spacing,
+    edge_number,
     simplified,
 )
 from kerassplit_widget.structure.regions.tree import Region
@@ -26,20 +27,19 @@ __all__ = ["Placement", "place"]
 
 @dataclass(slots=True)
 class Placement:
-    """Centres of all boxes, and routes by (producer, consumer)."""
+    """Centres of all boxes, and routes by `edge_number`."""
 
     x: list[float]
     y: list[float]
-    routes: dict[tuple[int, int], Points]
+    routes: dict[int, Points]
 
 
 @dataclass(slots=True)
 class _Spot:
-    """A region that waits to be placed: its axis and top, the ways to it and on; side -1 is a mirror image."""
+    """A region that waits to be placed: where its axis meets its top, the ways to it and on; side -1 is mirrored."""
 
     region: Region
-    x: float
-    y: float
+    at: complex
     way: Points
     way_on: Points
     side: int = 1
@@ -56,7 +56,7 @@ def place(
     `boxes` are the shapes of the calls, `measured` those of the regions.
     """
     found = Placement([0.0] * tree.size, [0.0] * tree.size, {})
-    work = [_Spot(tree, 0.0, 0.0, (), ())]
+    work = [_Spot(tree, 0j, (), ())]
     while work:
         spot = work.pop()
         place_in = measured[spot.region]
@@ -78,7 +78,7 @@ def _place_series(
     work: list[_Spot],
 ) -> None:
     """Stack the children; join neighbouring calls. Other edges belong to the regions between."""
-    region, x, y, rank = spot.region, spot.x, spot.y, space.rank
+    region, x, y, rank = spot.region, spot.at.real, spot.at.imag, space.rank
     xs, ys, routes = found.x, found.y, found.routes
     way, previous = spot.way, region.entry
     for i, child in enumerate(region.children):
@@ -89,20 +89,22 @@ def _place_series(
             xs[child], ys[child] = x, y + height / 2
             if way:
                 # Most edges join neighbours in a series; one point needs no simplifying.
-                routes[previous, child] = (way[0], (x, y)) if len(way) == 1 else simplified((*way, (x, y)))
+                here = complex(x, y)
+                # The number of the edge, without a call: most edges are drawn here.
+                routes[previous << 32 | child] = (way[0], here) if len(way) == 1 else simplified((*way, here))
             y += height
-            way, previous = ((x, y),), child
+            way, previous = (complex(x, y),), child
         else:
             if i or way:
                 y += rank
             bottom = y + measured[child].shape.height
-            on: Points = ((x, bottom + rank),)
+            on: Points = (complex(x, bottom + rank),)
             if i == len(region.children) - 1:
                 on = _joined(on, spot.way_on)
-            work.append(_Spot(child, x, y, way, on, spot.side))
+            work.append(_Spot(child, complex(x, y), way, on, spot.side))
             y, way = bottom, ()
     if way and spot.way_on:
-        routes[previous, region.exit] = _joined(way, spot.way_on)
+        routes[edge_number(previous, region.exit)] = _joined(way, spot.way_on)
 
 
 def _place_parallel(
@@ -113,38 +115,42 @@ def _place_parallel(
     work: list[_Spot],
 ) -> None:
     """Hand each branch its axis; its ways are vertical until the branches fan in and out."""
-    for child, (dx, dy) in zip(measured.children, shape.slots, strict=True):
+    first, last = spot.at.imag, spot.at.imag + shape.height
+    for child, top in zip(measured.children, _moved(shape.slots, spot), strict=True):
         assert isinstance(child, Region)
-        x, top = spot.x + spot.side * dx, spot.y + dy
-        way = _joined(spot.way, ((x, spot.y), (x, top)))
-        bottom = top + shapes[child].shape.height
-        on = _joined(((x, bottom), (x, spot.y + shape.height)), spot.way_on)
-        work.append(_Spot(child, x, top, way, on, spot.side))
+        x = top.real
+        way = _joined(spot.way, (complex(x, first), top))
+        on = _joined((top + 1j * shapes[child].shape.height, complex(x, last)), spot.way_on)
+        work.append(_Spot(child, top, way, on, spot.side))
 
 
 def _place_core(spot: _Spot, measured: Measured, shape: CoreShape, found: Placement, work: list[_Spot]) -> None:
     """Move the finished drawing of the core to its place and hand the blocks on."""
-    region = spot.region
+    entry, exit_, routes = spot.region.entry, spot.region.exit, found.routes
     calls = len(shape.calls)
-    for call, (dx, dy) in zip(measured.children[:calls], shape.calls, strict=True):
+    for call, centre in zip(measured.children[:calls], _moved(shape.calls, spot), strict=True):
         assert isinstance(call, int)
-        found.x[call], found.y[call] = spot.x + spot.side * dx, spot.y + dy
-    for child, edge in zip(measured.children[calls:], shape.edges, strict=True):
+        found.x[call], found.y[call] = centre.real, centre.imag
+    points = spot.at + shape.points if spot.side > 0 else spot.at - shape.points.conj()
+    moved: Points = tuple(points.tolist())
+    starts = shape.starts
+    for i, (child, block) in enumerate(zip(measured.children[calls:], shape.blocks, strict=True)):
         assert isinstance(child, Region)
-        way = _moved(edge.way, spot)
-        if child.entry == region.entry:
+        middle = starts[2 * i + 1]
+        way = moved[starts[2 * i] : middle]
+        if child.entry == entry:
             way = _joined(spot.way, way)
-        if edge.block is not None:
-            on = _moved(edge.way_on, spot)
-            if child.exit == region.exit:
+        if block is not None:
+            on = moved[middle : starts[2 * i + 2]]
+            if child.exit == exit_:
                 on = _joined(on, spot.way_on)
-            x, top = spot.x + spot.side * edge.block[0], spot.y + edge.block[1]
-            work.append(_Spot(child, x, top, way, on, spot.side * edge.side))
+            (top,) = _moved((block.at,), spot)
+            work.append(_Spot(child, top, way, on, spot.side * block.side))
             continue
-        if child.exit == region.exit:
+        if child.exit == exit_:
             way = _joined(way, spot.way_on)
         if way:
-            found.routes[child.entry, child.exit] = way
+            routes[edge_number(child.entry, child.exit)] = way
 
 
 def _joined(way: Points, on: Points) -> Points:
@@ -153,5 +159,7 @@ def _joined(way: Points, on: Points) -> Points:
 
 
 def _moved(points: Points, spot: _Spot) -> Points:
-    left, top, side = spot.x, spot.y, spot.side
-    return tuple([(left + side * x, top + y) for x, y in points])
+    at = spot.at
+    if spot.side > 0:
+        return tuple([at + point for point in points])
+    return tuple([at - point.conjugate() for point in points])

@@ -26,14 +26,16 @@ _LEAST_PER_ITEM = 40  # even when the steps of the whole graph are used up
 _HUGE = 2_000  # items of a core, for each further one of which there are only
 _STEPS_PER_FURTHER = 8
 _WHOLE = 2_400_000  # steps for one graph, fewer
-_LARGE = 2_000  # if it has more calls
+_LARGE = 2_000  # if it has more calls, but not fewer than
+_LEAST = 60_000
 
 
 class Effort:
     """What may still be spent on the cores of one graph of so many calls, in steps."""
 
     def __init__(self, calls: int) -> None:
-        self.left = _WHOLE * _LARGE // max(_LARGE, calls)
+        shrunk = (_LARGE / max(_LARGE, calls)) ** 3
+        self.left = max(_LEAST, int(_WHOLE * shrunk))
 
     def share(self, items: int) -> int:
         """Take what one core of so many items may use."""
@@ -61,7 +63,7 @@ class _Draft:
         graph, rows = bundled(self.order.graph, self.order.rows())
         if len(graph.level) == len(self.order.graph.level):
             return 0
-        self.order = Order(graph, self.random, rows)
+        self.order = Order(graph, self.random, rows, self.order.still)
         self.order.settle(steps)
         return self.order.steps
 
@@ -72,7 +74,9 @@ def ordered(
     rows: Sequence[int],
     trunks: Collection[int],
     steps: int,
-    pinned: Collection[int] = (),
+    pinned: Sequence[int] = (),
+    *,
+    fixed: bool = False,
 ) -> tuple[LayeredGraph, list[list[int]], int]:
     """Choose levels and trunks for a core, and the order on each level.
 
@@ -88,8 +92,10 @@ def ordered(
         Items whose lines must run in one trunk.
     steps : int
         What may be spent, roughly.
-    pinned : collection of int
+    pinned : sequence of int
         Items that stand on the first level, alone.
+    fixed : bool
+        Whether they stand there in this order.
 
     Returns
     -------
@@ -110,7 +116,9 @@ def ordered(
     for levels, together in islice(cycle(ways), _DRAFTS):
         graph = layered_graph(drawn, *levels, range(len(rows)) if together else trunks)
         start, spent = swept(graph, random, left // 8)
-        draft = _Draft(Order(graph, random, start), random)
+        if fixed:
+            start[1] = list(pinned)
+        draft = _Draft(Order(graph, random, start, pinned if fixed else ()), random)
         draft.order.settle(left // 2)
         left -= spent + draft.order.steps
         left -= draft.bundle(left // 2)

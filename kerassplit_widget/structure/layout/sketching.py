@@ -44,8 +44,10 @@ class Plan:
         Whether the entry and the exit stand for nothing.
     trunks : frozenset of int
         Items whose lines must run in one trunk each.
-    pinned : frozenset of int
+    pinned : tuple of int
         Items that stand on the first level, alone.
+    fixed : bool
+        Whether they stand there in this order from left to right.
     """
 
     successors: list[list[int]]
@@ -53,7 +55,8 @@ class Plan:
     boxes: list[Box]
     open_ends: tuple[bool, bool]
     trunks: frozenset[int] = frozenset()
-    pinned: frozenset[int] = frozenset()
+    pinned: tuple[int, ...] = ()
+    fixed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +96,7 @@ def arranged(plan: Plan, space: Spacing, steps: int) -> Arranged:
     """Choose levels, trunks and order, spending about so many steps."""
     row_height = space.rank + min((box[2] for box in plan.boxes[1:-1] if box[2]), default=space.rank)
     tall = [max(1, round((height + space.rank) / row_height)) for *_, height in plan.boxes]
-    return Arranged(*ordered(plan.successors, plan.drawn, tall, plan.trunks, steps, plan.pinned))
+    return Arranged(*ordered(plan.successors, plan.drawn, tall, plan.trunks, steps, plan.pinned, fixed=plan.fixed))
 
 
 def set_out(plan: Plan, order: Arranged, space: Spacing, ports: Ports | None = None) -> Sketch:
@@ -136,18 +139,18 @@ def _ways(
 ) -> dict[tuple[int, int], Points]:
     """Find the way from each producer to each node on its lines; a long straight trunk is one point."""
     traces: list[Points] = [
-        ((x[item], top + box[2]),) for item, (top, box) in enumerate(zip(stack.top, plan.boxes, strict=True))
+        (complex(x[item], top + box[2]),) for item, (top, box) in enumerate(zip(stack.top, plan.boxes, strict=True))
     ]
 
     def traced(a: int, b: int) -> Points:
         """Lead on from a to the edge's arrival in the column of b; a way from the entry begins there."""
         goal = shifts.get((a, b), x[b])
         if a == 0:
-            return ((goal, 0.0),)
+            return (complex(goal, 0.0),)
         if (a, b) not in stack.slant:
             return traces[a]
         leave, reach = stack.slant[a, b]
-        return (*traces[a], (x[a], leave), (goal, reach))
+        return (*traces[a], complex(x[a], leave), complex(goal, reach))
 
     for node in range(graph.items, len(x)):
         (above,) = graph.up[node]
@@ -157,8 +160,8 @@ def _ways(
     for v in range(1, graph.items):
         for above in graph.up[v]:
             if v == last:
-                points = (*traces[above], (x[above], stack.top[v]))
+                points = (*traces[above], complex(x[above], stack.top[v]))
             else:
-                points = (*traced(above, v), (shifts.get((above, v), x[v]), stack.top[v]))
+                points = (*traced(above, v), complex(shifts.get((above, v), x[v]), stack.top[v]))
             ways[graph.producer[above], v] = simplified(points)
     return ways
