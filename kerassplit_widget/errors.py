@@ -7,9 +7,20 @@ All of them are `SplitError`, and `SplitError` is a `ValueError`.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 
-__all__ = ["CutError", "ModelError", "NamingError", "PipelineError", "PlanError", "PointError", "SplitError", "closest"]
+__all__ = [
+    "CutError",
+    "ModelError",
+    "NamingError",
+    "PipelineError",
+    "PlanError",
+    "PointError",
+    "SplitError",
+    "closest",
+    "first_line",
+]
 
 _FEW = 8  # names that can all be listed in a message
 
@@ -67,3 +78,32 @@ def closest(name: str, names: Iterable[str], most: int = 3) -> str:
         return "No name comes close; `ks.read(model).names` lists them all."
     listed = ", ".join(repr(pool[key]) for key in found or pool)
     return f"The {'closest ' * bool(found)}{'name is' if len(found or pool) == 1 else 'names are'} {listed}."
+
+
+def first_line(error: BaseException, most: int = 160) -> str:
+    r"""Return the line of somebody else's error that says what went wrong, for a message of one sentence.
+
+    Parameters
+    ----------
+    error : BaseException
+    most : int
+        How many characters at most.
+
+    Returns
+    -------
+    str
+        Its first line, but of Keras's "Exception encountered when calling" the one behind; its class if it says
+        nothing.
+
+    Examples
+    --------
+    >>> first_line(ValueError("Exception encountered when calling Dense.call().\n\nIncompatible shapes"))
+    'Incompatible shapes'
+    >>> first_line(KeyError())
+    'KeyError'
+    """
+    lines = [line.strip() for line in re.sub(r"\x1b\[[0-9;]*m", "", str(error)).splitlines() if line.strip()]
+    if len(lines) > 1 and lines[0].startswith("Exception encountered when calling"):
+        lines = lines[1:]
+    first = lines[0] if lines else type(error).__name__
+    return first if len(first) <= most else f"{first[: most - 1]}…"

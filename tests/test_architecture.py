@@ -12,12 +12,14 @@ import kerassplit_widget as ks
 PACKAGE = Path(ks.__file__).parent
 ORDER = [
     "errors",
+    "structure.arguments",
     "structure.graph",
     "structure.text",
     "structure.tables",
     "structure.regions",
     "structure.closure",
     "structure.cuts",
+    "structure.nesting",
     "structure.surveying",
     "structure.ranking",
     "structure.wiring",

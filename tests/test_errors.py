@@ -2,7 +2,7 @@
 
 import pytest
 
-from kerassplit_widget.errors import closest
+from kerassplit_widget.errors import closest, first_line
 
 
 @pytest.mark.parametrize(
@@ -18,3 +18,20 @@ from kerassplit_widget.errors import closest
 )
 def test_closest_says_what_else_there_is(name, names, said):
     assert closest(name, names) == said
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (ValueError("\n  shapes differ \nlong story"), "shapes differ"),
+        (
+            TypeError("Exception encountered when calling D.call().\n\n\x1b[1mno strings\x1b[0m\n\nArguments:"),
+            "no strings",
+        ),
+        (TypeError("Exception encountered when calling D.call()."), "Exception encountered when calling D.call()."),
+        (KeyError(), "KeyError"),
+        (ValueError("x" * 200), "x" * 159 + "…"),
+    ],
+)
+def test_first_line_says_what_went_wrong(error, said):
+    assert first_line(error) == said

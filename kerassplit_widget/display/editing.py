@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from kerassplit_widget.errors import SplitError
-from kerassplit_widget.structure.cuts import Cut, cut_at, find_call, nest
+from kerassplit_widget.structure.cuts import Cut, cut_at, find_call
 from kerassplit_widget.structure.graph import LayerGraph
+from kerassplit_widget.structure.nesting import nest
 from kerassplit_widget.structure.text import listed
 
 __all__ = ["Editor"]

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+import keras
+
 from kerassplit_widget.errors import CutError
 from kerassplit_widget.models.reading import Reading, read_steps
 from kerassplit_widget.structure import cuts as structure
 from kerassplit_widget.structure import ranking
+from kerassplit_widget.structure.arguments import whole_number
 from kerassplit_widget.structure.cuts import Cut
+from kerassplit_widget.structure.nesting import nest
 
 __all__ = ["cheapest_cuts", "cut_at", "cut_candidates", "place_cuts", "why_not"]
 
@@ -76,6 +80,8 @@ def cheapest_cuts(model: Any, tensors: int = 2, limit: int | None = 20) -> list[
     >>> [(cut.tensors, cut.nbytes()) for cut in cheapest_cuts(model)]
     [(('a',), 16), (('a', 'b'), 24)]
     """
+    tensors = whole_number("tensors", tensors, error=CutError)
+    limit = None if limit is None else whole_number("limit", limit, error=CutError)
     return ranking.cheapest_cuts(read_steps(model).graph, tensors, limit)
 
 
@@ -134,6 +140,8 @@ def why_not(model: Any, point: Any, batch_size: int = 1) -> str:
     ------
     PointError
         If the point is not in the model.
+    SplitError
+        If `batch_size` is no whole number above 0.
     """
     reading = read_steps(model)
     return structure.why_not(reading.graph, reading.point_name(point), batch_size)
@@ -155,10 +163,17 @@ def place_cuts(reading: Reading, cuts: Iterable[Any]) -> list[Cut]:
     Raises
     ------
     PointError, CutError
-        As `cut_at`; also when nothing is given, or a `Cut` was made from another model.
+        As `cut_at`; also when it is no list, nothing is given, or a `Cut` was made from another model.
     """
+    if isinstance(cuts, str | Cut):
+        cuts = [cuts]
+    if not isinstance(cuts, Iterable) or isinstance(cuts, keras.KerasTensor | bytes):
+        raise CutError(
+            "Cuts are given in a list, each as a point, a tuple of points or a Cut; found "
+            f"{type(cuts).__name__}: {cuts!r:.80}."
+        )
     placed = []
-    for entry in [cuts] if isinstance(cuts, str | Cut) else cuts:
+    for entry in cuts:
         if isinstance(entry, Cut):
             if entry.graph.names != reading.graph.names:
                 raise CutError(
@@ -173,4 +188,4 @@ def place_cuts(reading: Reading, cuts: Iterable[Any]) -> list[Cut]:
         raise CutError(
             "No cut is given. Name at least one call to cut after; ks.cut_candidates(model) lists good ones."
         )
-    return structure.nest(placed)
+    return nest(placed)

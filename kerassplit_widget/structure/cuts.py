@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import pairwise
 
 from kerassplit_widget.errors import CutError, PointError, closest
+from kerassplit_widget.structure.arguments import whole_number
 from kerassplit_widget.structure.closure import closure
 from kerassplit_widget.structure.graph import LayerGraph
 from kerassplit_widget.structure.regions.dominators import empty_frontier
@@ -27,7 +27,6 @@ __all__ = [
     "find_call",
     "find_tensor",
     "nearest_candidates",
-    "nest",
     "why_not",
 ]
 
@@ -112,7 +111,13 @@ class Cut:
         -------
         int or None
             None when the size of a crossing tensor is unknown.
+
+        Raises
+        ------
+        SplitError
+            If `batch_size` is no whole number above 0.
         """
+        batch_size = whole_number("batch_size", batch_size)
         tensors = self.graph.tensors
         sizes = [tensors[name].nbytes(batch_size) for name in self.tensors]
         sizes += [tensors[name].mask_nbytes(batch_size) for name in self.masks]
@@ -270,40 +275,6 @@ def _dominating(graph: LayerGraph) -> set[int]:
     return {n for n, call in enumerate(graph.calls) if alone[n] and not call.is_input}
 
 
-def nest(cuts: Iterable[Cut]) -> list[Cut]:
-    """Bring cuts into the order in which they divide the graph.
-
-    Equal cuts are kept once. Two cuts of which neither head contains the other (points in parallel branches) become
-    two nested ones: the earlier as it is, the later after the points of both.
-
-    Parameters
-    ----------
-    cuts : iterable of Cut
-        Of one graph.
-
-    Returns
-    -------
-    list of Cut
-        The head of each is a proper subset of the head of the next.
-    """
-    chain = list(cuts)
-    while True:
-        chain = sorted({cut.head: cut for cut in reversed(chain)}.values(), key=_order)
-        for i, (first, second) in enumerate(pairwise(chain)):
-            if not first.head <= second.head:
-                graph, heads = first.graph, first.head | second.head
-                both = cut_at(graph, *first.points, *second.points)
-                chain[i + 1] = both if heads <= both.head else cut_of(graph, heads)
-                break
-        else:
-            return chain
-
-
-def _order(cut: Cut) -> tuple[int, int]:
-    """Sort key: a head inside another is smaller; crossing ones come in the order of their points."""
-    return len(cut.head), max(cut.graph.number[point] for point in cut.points)
-
-
 def why_not(graph: LayerGraph, point: str, batch_size: int = 1) -> str:
     """Say what a cut after a call would cost, and where a single tensor crosses instead.
 
@@ -324,7 +295,10 @@ def why_not(graph: LayerGraph, point: str, batch_size: int = 1) -> str:
     ------
     PointError
         If the name is not in the graph.
+    SplitError
+        If `batch_size` is no whole number above 0.
     """
+    batch_size = whole_number("batch_size", batch_size)
     name = find_call(graph, point)
     try:
         return explain(cut_at(graph, name), nearest_candidates(graph, name), batch_size)

@@ -6,6 +6,7 @@ import pytest
 from keras import layers
 
 import kerassplit_widget as ks
+from kerassplit_widget.structure.regions.folding import fold
 
 from .test_splitting import arrays
 from .zoo import NEWER_THAN_3_13
@@ -45,7 +46,7 @@ def test_crossing_cuts_of_several_points_come_to_an_end():
     d = D(4, name="d")(D(4, name="d0")(D(4, name="d1")(x)))
     model = keras.Model(x, [layers.Add(name="out")([b, d]), c])
     split = prove(model, [("b",), ("a", "d")])
-    assert split.cuts == (("b",), ("b", "d", "c"))
+    assert split.cuts == (("a", "d"), ("b", "d", "c"))  # the second also asks for what the first does
 
 
 def test_a_sub_model_that_hands_its_input_on():
@@ -189,3 +190,24 @@ def test_a_part_of_calls_that_lead_to_no_output():
         ks.split(model, cuts, wiring="direct")
     proof = ks.split(model, cuts).verify(save=NEWER_THAN_3_13)  # before, Keras did not load inputs that nothing reads
     assert proof.ok and proof.exact
+
+
+def test_a_repeat_of_repeats_has_a_title():
+    inputs = [keras.Input((2,), name=f"i{k}") for k in range(12)]
+    x = inputs[0]
+    for k, each in enumerate(inputs[1:]):
+        x = keras.layers.Add(name=f"a{k}")([x, each])
+    folded = fold(ks.read(keras.Model(inputs, keras.layers.Dense(2)(x))))
+    outer = next(item for item in folded.children if item.kind == "repeat")
+    assert [(item.kind, item.count) for item in (outer, *outer.children)] == [("repeat", 3)] * 4
+    assert outer.title == outer.children[0].title == "a"
+
+
+def test_two_heads_can_be_cut_one_after_the_other():
+    x = keras.Input((4,), name="x")
+    trunk = keras.layers.Dense(4, name="trunk")(x)
+    heads = [keras.layers.Dense(2, name=f"out_{k}")(keras.layers.Dense(8, name=f"head_{k}")(trunk)) for k in "ab"]
+    model = keras.Model(x, heads)
+    for cuts in (["head_a", "head_b"], ks.cut_candidates(model)):
+        split = ks.split(model, cuts)
+        assert len(split) == len(cuts) + 1 and split.verify(rounds=1).exact

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kerassplit_widget.errors import CutError, PointError
-from kerassplit_widget.structure.cuts import cut_at, cut_candidates, nest, why_not
+from kerassplit_widget.structure.cuts import cut_at, cut_candidates, why_not
 from kerassplit_widget.structure.graph import Call, LayerGraph, Tensor
+from kerassplit_widget.structure.nesting import nest
 
 from .graphs import graph_of, random_graphs
 
@@ -177,6 +178,27 @@ def test_cuts_in_parallel_branches_become_nested():
     )
     chain = nest([cut_at(wide, "b"), cut_at(wide, "a")])
     assert [cut.points for cut in chain] == [("a",), ("a", "b")]
+
+
+def test_cuts_in_two_heads_follow_each_other():
+    edges = [("in", "s"), ("s", "a"), ("s", "b"), ("a", "a_out"), ("b", "b_out")]
+    graph = graph_of(edges, sizes={"s": 4, "a": 8, "b": 8, "a_out": 2, "b_out": 2})
+    a, b = cut_at(graph, "a"), cut_at(graph, "b")
+    assert not a.head <= b.head and a.head | b.head == set(range(len(graph)))  # nothing would be left behind both
+    chain = nest([a, b])
+    named = [sorted(graph.names[n] for n in cut.head) for cut in chain]
+    assert named == [["a", "in", "s"], ["a", "a_out", "b", "in", "s"]]
+    assert nest(cut_candidates(graph))[0].points == ("s",)
+
+
+def test_cuts_that_contradict_each_other_are_refused():
+    edges = [("in", "a"), ("in", "b"), ("a", "p"), ("b", "q"), ("p", "add"), ("q", "add")]
+    graph = graph_of(edges)
+    with pytest.raises(CutError) as caught:
+        nest([cut_at(graph, "a", "q"), cut_at(graph, "p", "b")])
+    assert str(caught.value).startswith(
+        "The cuts ['b', 'p'] and ['a', 'q'] contradict each other: 'q' is to come behind"
+    )
 
 
 @pytest.mark.parametrize(

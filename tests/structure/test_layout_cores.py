@@ -259,3 +259,17 @@ def test_pinned_items_stand_in_their_order_if_it_is_fixed(pinned: tuple[int, ...
     graph, rows, counted = ordered(successors, successors, [1] * 9, (), 20_000, pinned, fixed=True)
     assert rows[1] == list(pinned)
     assert counted == crossings(graph, rows)
+
+
+@pytest.mark.parametrize("blocks", [2, 3, 4])
+def test_a_mask_that_a_few_blocks_read_stands_beside_what_they_compute(blocks: int):
+    # An encoder: embeddings (two inputs), then a padding mask (6) that each block reads.
+    first = 7
+    successors = [[1], [2, 4], [4], [4], [5], [first], [*range(first, first + blocks)]]
+    successors += [[first + i + 1] for i in range(blocks)] + [[]]
+    layout = lay_out(successors)
+    body = [0, 1, 4, 5, *range(first, first + blocks + 1)]
+    assert all(layout.x[call] == 0 for call in body)
+    assert abs(layout.x[6]) >= 150
+    steps = np.diff([layout.y[call] for call in (4, 5, *range(first, first + blocks + 1))])
+    assert (steps == 66).all()  # the mask takes no rank of its own

@@ -161,7 +161,8 @@ class _Titles:
         if kind == "repeat":
             title = common_title([self._of_copy(child) for child in children])
         else:
-            title = self._named[name] = named_title(inside, self._model)
+            title = named_title(inside, self._model)
+        self._named[name] = title  # a repeat too may be a copy in a repeat
         return title or kinds_title(inside[: len(inside) // len(children)] if kind == "repeat" else inside)
 
     def _of_copy(self, copy: Fold) -> str:
