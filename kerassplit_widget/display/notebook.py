@@ -5,7 +5,7 @@ from __future__ import annotations
 import builtins
 import keyword
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from kerassplit_widget.errors import NamingError
@@ -45,7 +45,10 @@ def parse_names(text: str | Sequence[str], count: int) -> list[str]:
     NamingError
         If there are too few or too many, one is given twice, or one is no Python identifier or a keyword.
     """
-    names = [name.strip() for name in (text.split(",") if isinstance(text, str) else text)]
+    given = text.split(",") if isinstance(text, str) else text
+    if not isinstance(given, Iterable) or not all(isinstance(name, str) for name in given):
+        raise NamingError(f"Variable names are given as texts, one for each part; found {text!r:.80}.")
+    names = [name.strip() for name in given]
     for name in names:
         if not name.isidentifier() or keyword.iskeyword(name):
             what = "a Python keyword" if keyword.iskeyword(name) else "not a Python identifier"

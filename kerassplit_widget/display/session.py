@@ -11,7 +11,9 @@ from kerassplit_widget.display import wire
 from kerassplit_widget.display.editing import Editor
 from kerassplit_widget.display.viewing import Viewer
 from kerassplit_widget.errors import CutError
-from kerassplit_widget.models.reading import Shapes, read_steps
+from kerassplit_widget.models.cutting import place_cuts
+from kerassplit_widget.models.reading import Expand, Shapes, read_steps
+from kerassplit_widget.structure.arguments import whole_number
 from kerassplit_widget.structure.cuts import cut_at, explain, nearest_candidates
 from kerassplit_widget.structure.graph import LayerGraph
 from kerassplit_widget.structure.surveying import Place, survey
@@ -27,6 +29,8 @@ class Session:
     model : keras.Model
     batch_size : int
     input_shapes : Shapes, optional
+    expand : str or list of str
+        Which groups are open at first, as for `read`.
 
     Attributes
     ----------
@@ -41,12 +45,21 @@ class Session:
     ------
     ModelError
         If it is not a Keras model, or its graph is not known.
+    SplitError
+        If `batch_size` is no whole number above 0.
     """
 
-    def __init__(self, model: keras.Model, batch_size: int = 1, input_shapes: Shapes | None = None) -> None:
-        self.model, self.batch_size, self.input_shapes = model, batch_size, input_shapes
+    def __init__(
+        self,
+        model: keras.Model,
+        batch_size: int = 1,
+        input_shapes: Shapes | None = None,
+        expand: Expand = "nested",
+    ) -> None:
+        self.model, self.batch_size = model, whole_number("batch_size", batch_size)
+        self.input_shapes, self._expand = input_shapes, expand
         self.expanded: list[str] = []
-        self.reading = read_steps(model, input_shapes=input_shapes)
+        self.reading = read_steps(model, expand=expand, input_shapes=input_shapes)
         self.editor = Editor(self.reading.graph)
         self.viewer = Viewer(self.reading.graph)
 
@@ -59,14 +72,14 @@ class Session:
     def options(self) -> dict[str, Any]:
         """The keyword arguments with which `split` cuts this graph."""
         given: dict[str, Any] = {} if self.input_shapes is None else {"input_shapes": self.input_shapes}
-        if self.expanded:
-            given["expand"] = sorted(self.graph.groups)
+        expand = sorted(self.graph.groups) if self.expanded else self._expand
+        if expand != "nested":
+            given["expand"] = expand
         return given
 
     def names(self, cuts: Iterable[Any]) -> list[list[str]]:
-        """Write cuts, as `split` takes them, by the names of their points."""
-        entries = [entry if isinstance(entry, tuple | list) else (entry,) for entry in cuts]
-        return [[self.reading.point_name(point) for point in points] for points in entries]
+        """Write cuts, as `split` takes them, by the names of their points: nested, each once."""
+        return [list(cut.points) for cut in place_cuts(self.reading, cuts)]
 
     def open(self, name: str) -> bool:
         """Open a fold, or a layer that is made of others.

@@ -21,11 +21,13 @@ from kerassplit_widget.display.figures import png
 from kerassplit_widget.display.session import Session
 from kerassplit_widget.display.viewing import Scene
 from kerassplit_widget.display.working import Busy, Worker
-from kerassplit_widget.errors import CutError, NamingError, closest
+from kerassplit_widget.errors import CutError, NamingError, SplitError, closest
 from kerassplit_widget.models.codegen import split_code
-from kerassplit_widget.models.reading import Shapes
+from kerassplit_widget.models.planning import Plan
+from kerassplit_widget.models.reading import Expand, Shapes
 from kerassplit_widget.models.splitting import Split, split
 from kerassplit_widget.models.verifying import Verification
+from kerassplit_widget.structure.arguments import whole_number
 from kerassplit_widget.structure.costs import CostTable
 from kerassplit_widget.structure.cuts import cut_candidates
 from kerassplit_widget.structure.graph import LayerGraph
@@ -34,6 +36,9 @@ from kerassplit_widget.structure.text import count_text, listed
 __all__ = ["SplitWidget"]
 
 _STATIC = Path(__file__).parent / "static"
+
+_LOWEST, _HIGHEST = 200, 4000
+"""Pixels that the picture may be high."""
 
 
 def _bundle(name: str) -> str | Path:
@@ -65,10 +70,11 @@ class SplitWidget(anywidget.AnyWidget):
     ----------
     model : keras.Model
         A Functional model or a built Sequential. It is never changed.
-    cuts : list, optional
-        Cuts to begin with, as `split` takes them.
+    cuts : list or Plan, optional
+        Cuts to begin with, as `split` takes them. A `Plan` stands for its cuts and, where it is not given, the way it
+        read the model; the parts form a chain, however the plan wires them.
     height : int, optional
-        Height of the picture in pixels.
+        Height of the picture in pixels, 200 to 4000.
     batch_size : int, optional
         For the bytes of tensors.
     input_shapes : tuple, or dict of str to tuple, optional
@@ -101,6 +107,8 @@ class SplitWidget(anywidget.AnyWidget):
         If it is not a Keras model, or its graph is not known.
     PointError, CutError
         If a cut is not possible.
+    SplitError
+        If another argument makes no sense.
 
     Examples
     --------
@@ -120,7 +128,7 @@ class SplitWidget(anywidget.AnyWidget):
     status = traitlets.Unicode("").tag(sync=True)
     last_error = traitlets.Unicode("").tag(sync=True)
     variable_names = traitlets.Unicode("").tag(sync=True)
-    height = traitlets.Int(520, min=200, max=4000).tag(sync=True)
+    height = traitlets.Int(520, min=_LOWEST, max=_HIGHEST).tag(sync=True)
     opened = traitlets.List(traitlets.Unicode()).tag(sync=True)
     _model = traitlets.Dict().tag(sync=True, to_json=_as_text)
     _view = traitlets.Dict().tag(sync=True, to_json=_as_text)
@@ -134,7 +142,7 @@ class SplitWidget(anywidget.AnyWidget):
         self,
         model: keras.Model,
         *,
-        cuts: Iterable[Any] = (),
+        cuts: Iterable[Any] | Plan = (),
         height: int = 520,
         batch_size: int = 1,
         input_shapes: Shapes | None = None,
@@ -145,7 +153,15 @@ class SplitWidget(anywidget.AnyWidget):
             name = next(iter(unknown))
             known = ["cuts", "height", "batch_size", "input_shapes", "png"]
             raise TypeError(f"SplitWidget takes no argument {name!r}. {closest(name, known)}")
-        self.session = Session(model, batch_size, input_shapes)
+        height = whole_number("height", height, _LOWEST)
+        if height > _HIGHEST:
+            raise SplitError(f"height= is a number of pixels, at most {_HIGHEST}; found {height}.")
+        expand: Expand = "nested"
+        if isinstance(cuts, Plan):
+            expand = cuts.options.get("expand", expand)
+            input_shapes = cuts.options.get("input_shapes") if input_shapes is None else input_shapes
+            cuts = cuts.cuts
+        self.session = Session(model, batch_size, input_shapes, expand)
         self.worker = Worker(self._show_busy)
         self.split: Split | None = None
         self.png = png
@@ -217,7 +233,7 @@ class SplitWidget(anywidget.AnyWidget):
 
     @property
     def code(self) -> str:
-        """The Python that makes the present split."""
+        """The Python that makes the present split; without cuts, that lists where one may be."""
         model = notebook.model_variable(self.model)
         return split_code(self.cuts, model=model, names=self._names_or_default(), options=self.session.options)
 
@@ -313,6 +329,10 @@ class SplitWidget(anywidget.AnyWidget):
         """Place cuts that were set from Python or restored; what cannot be placed raises and changes nothing."""
         if proposal["value"] != self.session.editor.points:
             self.session.editor.place(proposal["value"])
+            count = len(self.session.editor.cuts)
+            self.status = f"{count} cut{'' if count == 1 else 's'} placed; split to build the {count + 1} parts."
+            if not count:
+                self.status = "All cuts are removed."
         return self.session.editor.points
 
     @traitlets.observe("cuts")

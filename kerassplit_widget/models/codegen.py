@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+
+from kerassplit_widget.errors import NamingError
 
 __all__ = ["split_code"]
 
@@ -30,6 +32,12 @@ def split_code(
     Returns
     -------
     str
+        Without cuts, code that lists where one may be.
+
+    Raises
+    ------
+    NamingError
+        If there is not one name for each part.
 
     Examples
     --------
@@ -39,7 +47,13 @@ def split_code(
     split = ks.split(model, ["a", ("b", "c")])
     part_1, part_2, part_3 = split
     """
-    names = names or [f"part_{i}" for i in range(1, len(cuts) + 2)]
+    if not cuts:
+        why = "no cut is placed: here a single tensor would cross"
+        return f"import kerassplit_widget as ks\n\nks.cut_candidates({model})  # {why}"
+    if names is None:
+        names = [f"part_{i}" for i in range(1, len(cuts) + 2)]
+    if isinstance(names, str) or not isinstance(names, Iterable) or len(names := list(names)) != len(cuts) + 1:
+        raise NamingError(f"names= has one name for each of the {len(cuts) + 1} parts, in a list; found {names!r:.80}.")
     entries = [_quoted(points[0]) if len(points) == 1 else f"({', '.join(map(_quoted, points))})" for points in cuts]
     listed = f"[{', '.join(entries)}]"
     if len(listed) > 70:

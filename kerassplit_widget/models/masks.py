@@ -2,8 +2,9 @@
 
 Keras lets a mask travel as an attribute of a tensor (``mask_zero=True`` and what follows). The attribute is lost when
 the tensor leaves the process as numbers, and what comes after would silently compute without it. So the head hands the
-mask over as a tensor of its own, and the tail puts it back. Parts that need these layers say so when they are loaded
-where this package is not installed.
+mask over as a tensor of its own, and the tail puts it back. Keras's attention takes the masks off the very tensors that
+it is called on; where a part calls in another order than the model did, attention gets a copy to take them off. Parts
+that need these layers say so when they are loaded where this package is not installed.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any
 
 import keras
 
-__all__ = ["AttachMask", "TakeMask"]
+__all__ = ["AttachMask", "CopyTensor", "TakeMask"]
 
 
 @keras.saving.register_keras_serializable(package="kerassplit_widget")
@@ -52,8 +53,8 @@ class AttachMask(keras.layers.Layer):  # type: ignore[misc]  # Keras ships no ty
         self._convert_input_args = False
 
     def call(self, inputs: Any) -> Any:
-        """Return the tensor; Keras sets the mask."""
-        return inputs[0]
+        """Return a copy of the tensor, on which Keras sets the mask: others may read it without one."""
+        return keras.ops.copy(inputs[0])
 
     def compute_output_spec(self, inputs: Any) -> keras.KerasTensor:
         """Describe the tensor."""
@@ -62,3 +63,30 @@ class AttachMask(keras.layers.Layer):  # type: ignore[misc]  # Keras ships no ty
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
         """Return the mask that was given."""
         return inputs[1]
+
+
+@keras.saving.register_keras_serializable(package="kerassplit_widget")
+class CopyTensor(keras.layers.Layer):  # type: ignore[misc]  # Keras ships no types
+    """Return a tensor as another object, with the mask that travels with it or without one."""
+
+    def __init__(self, masked: bool = True, **kwargs: Any) -> None:
+        super().__init__(autocast=False, **kwargs)
+        self.masked = masked
+        self.supports_masking = True
+        self._convert_input_args = False
+
+    def call(self, inputs: Any) -> Any:
+        """Return the copy; Keras sets the mask."""
+        return keras.ops.copy(inputs)
+
+    def compute_output_spec(self, inputs: Any) -> keras.KerasTensor:
+        """Describe the tensor."""
+        return keras.KerasTensor(inputs.shape, dtype=inputs.dtype)
+
+    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+        """Return the mask of the tensor, or none."""
+        return previous_mask if self.masked else None
+
+    def get_config(self) -> dict[str, Any]:
+        """Describe the layer for saving."""
+        return {**super().get_config(), "masked": self.masked}

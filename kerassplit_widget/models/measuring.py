@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import keras
 import numpy as np
 
-from kerassplit_widget.errors import CutError, ModelError, PointError, SplitError, closest
+from kerassplit_widget.errors import CutError, ModelError, PointError, SplitError, closest, first_line
 from kerassplit_widget.models import keras_internals as internals
 from kerassplit_widget.models.counting import count_reading
 from kerassplit_widget.models.keras_internals import counting as details
 from kerassplit_widget.models.reading import read_steps
 from kerassplit_widget.models.splitting import Split, split
 from kerassplit_widget.models.twins import Twins
-from kerassplit_widget.models.verifying import Progress, random_inputs
+from kerassplit_widget.models.verifying import Apart, Progress, length_of, random_inputs
+from kerassplit_widget.structure.arguments import whole_number
 from kerassplit_widget.structure.cuts import Cut, cut_at, cut_candidates
 from kerassplit_widget.structure.tables import html_table, text_table
 
@@ -180,7 +181,7 @@ def measure(
     Every segment is run in graph mode, on what the segment before it makes. In each round all segments and the whole
     run once, in random order, so that a slow moment of the machine hits none of them alone. What a compiler fuses
     across a cut is not fused here, and each segment pays for being called: the sum of the segments is not the time of
-    the model. `Measurement.ratio` says how far off it is.
+    the model. `Measurement.ratio` says how far off it is. States and seeds are afterwards what they were before.
 
     Examples
     --------
@@ -190,17 +191,34 @@ def measure(
     >>> [row.name for row in measured], measured.whole_ms > 0
     (['a', 'b'], True)
     """
-    for name, count, least in (("repeats", repeats, 1), ("warmup", warmup, 0), ("batch_size", batch_size, 1)):
-        if not isinstance(count, int) or count < least:
-            raise SplitError(f"{name}= is a whole number of at least {least}; found {count!r}.")
+    repeats, warmup = whole_number("repeats", repeats), whole_number("warmup", warmup, 0)
+    batch_size = whole_number("batch_size", batch_size)
     if isinstance(model, Split) and cuts is not None:
         raise SplitError("A split has its cuts already: give the model itself to measure it at other cuts=.")
     parts = model if isinstance(model, Split) else split(model, _default_cuts(model) if cuts is None else cuts)
     if x is None:
         x = _batch(parts, batch_size)
     elif batch_size == 1:
-        batch_size = int(keras.tree.flatten(x)[0].shape[0])
-    runs = _runs(parts, x)
+        batch_size = length_of(x)
+    states: dict[int, keras.Variable] = {}
+    runs = _runs(parts, x, states)
+    kept = [(variable, keras.ops.copy(variable.value)) for variable in states.values()]
+    try:
+        times = _times(runs, repeats, warmup, progress)
+    finally:
+        for variable, value in kept:
+            variable.assign(value)
+    segments = [_segment(calls, times[i][warmup:]) for i, (calls, _, _) in enumerate(runs)]
+    *rows, whole = segments
+    whole = Segment("whole", whole.calls, whole.ms, whole.ms_low, whole.ms_high)
+    return Measurement(parts.manifest.model, tuple(rows), whole, batch_size, repeats, parts.cuts)
+
+
+Run = tuple[tuple[str, ...], Callable[[Any], Any], Any]
+
+
+def _times(runs: Sequence[Run], repeats: int, warmup: int, progress: Progress | None) -> Mapping[int, list[float]]:
+    """Measure, in milliseconds, how long each takes in each round."""
     times: dict[int, list[float]] = {i: [] for i in range(len(runs))}
     order, generator = list(runs), np.random.default_rng(0)
     for done in range(warmup + repeats):
@@ -212,28 +230,32 @@ def measure(
         if progress is not None:
             what = "warming up" if done < warmup else "measuring"
             progress(done + 1, warmup + repeats, what)
-    segments = [_segment(calls, times[i][warmup:]) for i, (calls, _, _) in enumerate(runs)]
-    *rows, whole = segments
-    whole = Segment("whole", whole.calls, whole.ms, whole.ms_low, whole.ms_high)
-    return Measurement(parts.manifest.model, tuple(rows), whole, batch_size, repeats, parts.cuts)
+    return times
 
 
-Run = tuple[tuple[str, ...], Callable[[Any], Any], Any]
+def _runs(parts: Split, x: Any, states: dict[int, keras.Variable]) -> list[Run]:
+    """List what is run: of every segment and of the whole, the calls in it, a compiled function, and its inputs.
 
-
-def _runs(parts: Split, x: Any) -> list[Run]:
-    """List what is run: of every segment and of the whole, the calls in it, a compiled function, and its inputs."""
+    Puts in `states` the variables that running assigns to, such as the states of recurrent layers.
+    """
     manifest = parts.manifest
-    known = {name: internals.as_tensor(value) for name, value in manifest.match_inputs(x).items()}
+    matched = manifest.match_inputs(x)
+    try:
+        known = {name: internals.as_tensor(value) for name, value in matched.items()}
+    except (TypeError, ValueError) as error:
+        why = first_line(error, 240)
+        raise ModelError(f"The model {manifest.model!r} does not run on these inputs: {why}") from error
     whole = parts.join() if parts.reading is None else Twins().rebuild(parts.reading.function)
     runs: list[Run] = []
     for i, (part, wire) in enumerate(zip(parts.parts, manifest.wires, strict=True)):
         given = manifest.pack_inputs(i, known)
         try:
-            results = keras.tree.flatten(part(given, training=False))
+            with Apart() as scope:
+                results = keras.tree.flatten(part(given, training=False))
         except Exception as error:
-            first = (str(error).strip() or type(error).__name__).splitlines()[0]
-            raise ModelError(f"The model {manifest.model!r} does not run on these inputs: {first}") from error
+            why = first_line(error, 240)
+            raise ModelError(f"The model {manifest.model!r} does not run on these inputs: {why}") from error
+        states.update(scope.changed)
         known.update(zip(wire.returns, map(internals.as_tensor, results), strict=True))
         runs.append((_calls(parts, i, part), details.compiled(_own(part)), given))
     every = tuple(name for calls, _, _ in runs for name in calls)
@@ -268,7 +290,10 @@ def _batch(parts: Split, batch_size: int) -> Any:
     tensors = parts.reading.function.inputs
 
     def repeated(value: Any, tensor: keras.KerasTensor) -> Any:
-        return keras.ops.repeat(value, batch_size, axis=0) if tensor.shape[0] is None else value
+        if not len(tensor.shape) or tensor.shape[0] is not None:
+            return value
+        repeat = np.repeat if isinstance(value, np.ndarray) else keras.ops.repeat  # only NumPy's takes words
+        return repeat(value, batch_size, axis=0)
 
     flat = [repeated(value, tensor) for value, tensor in zip(keras.tree.flatten(one), tensors, strict=True)]
     return keras.tree.pack_sequence_as(one, flat)

@@ -13,10 +13,11 @@ from typing import Any
 
 import keras
 
-from kerassplit_widget.errors import ModelError, PointError, closest
+from kerassplit_widget.errors import ModelError, PointError, SplitError, closest
 from kerassplit_widget.models import keras_internals as internals
 from kerassplit_widget.models.twins import Twins
 from kerassplit_widget.models.walking import Step, Walker, with_masks
+from kerassplit_widget.structure.arguments import whole_number
 from kerassplit_widget.structure.graph import LayerGraph
 
 __all__ = ["Reading", "Step", "read", "read_steps"]
@@ -87,6 +88,11 @@ class Reading:
                 "Name a call, or take the tensor from the model's own layers."
             )
         if isinstance(point, internals.Operation):
+            if isinstance(point, keras.layers.Layer) and not self._holds(point) and self._knows(point.name):
+                raise PointError(
+                    f"The layer {point.name!r} belongs to another model: {self.graph.name!r} has a layer of that name, "
+                    f"but not this one. Give its name, or take it from the model: model.get_layer({point.name!r})."
+                )
             fixed = self.input_shapes is not None  # then the layers read are twins, of the same names
             calls = [
                 step.call.name
@@ -109,6 +115,17 @@ class Reading:
             )
         raise PointError(
             f"A point is the name of a call, a layer or a KerasTensor; found {type(point).__name__}: {point!r:.80}."
+        )
+
+    def _holds(self, layer: keras.layers.Layer) -> bool:
+        """Tell whether a layer is in the model, at any depth."""
+        inside = [*(step.node.operation for step in self.steps), *internals.layers_within(self.model)]
+        return any(each is layer for each in inside)
+
+    def _knows(self, name: str) -> bool:
+        """Tell whether a call or group of the graph is of a layer of this name."""
+        return any(call.layer == name for call in self.graph) or any(
+            group == name or group.startswith(f"{name}#") for group in self.graph.groups
         )
 
     def _stands_for(self, tensor: keras.KerasTensor, point: keras.KerasTensor) -> bool:
@@ -159,9 +176,10 @@ def read_steps(model: Any, *, expand: Expand = "nested", input_shapes: Shapes | 
     function = _function(model)
     if input_shapes is not None:
         function = _with_shapes(function, input_shapes)
-    wanted = None if isinstance(expand, str) else frozenset(expand)
-    if wanted is None and expand not in ("nested", "all", "none"):
-        raise ModelError(f"expand= takes 'nested', 'all', 'none' or a list of group names; found {expand!r}.")
+    several = isinstance(expand, list | tuple | set | frozenset) and all(isinstance(name, str) for name in expand)
+    if not several and expand not in ("nested", "all", "none"):
+        raise ModelError(f"expand= takes 'nested', 'all', 'none' or a list of group names; found {expand!r:.80}.")
+    wanted = frozenset(expand) if several else None
     walker = Walker(wanted, nested=expand in ("nested", "all"), composite=expand == "all")
     names = walker.walk(function)
     for name in sorted((wanted or frozenset()) - walker.expanded):
@@ -197,13 +215,24 @@ def _with_shapes(function: internals.Functional, given: Shapes) -> internals.Fun
     shapes = {}
     for i, (name, tensor) in enumerate(zip(names, function.inputs, strict=True)):
         own = tuple(tensor.shape)
-        wanted = tuple(given.get(name, own))
+        wanted = _dimensions(name, given[name]) if name in given else own
         if len(wanted) == len(own) - 1:
             wanted = (own[0], *wanted)
         if len(wanted) != len(own) or any(b is not None and a != b for a, b in zip(wanted, own, strict=True)):
             raise ModelError(f"The input {name!r} has shape {own}; input_shapes= gives {tuple(given[name])}.")
         shapes[i] = wanted
     return Twins().rebuild(function, shapes)
+
+
+def _dimensions(name: str, given: Any) -> tuple[int | None, ...]:
+    """Return the dimensions that are given for an input, or refuse what is no shape."""
+    try:
+        return tuple(None if dim is None else whole_number("input_shapes", dim) for dim in given)
+    except (TypeError, NotImplementedError, SplitError):  # the second is what a KerasTensor raises
+        raise ModelError(
+            f"input_shapes= gives {given!r:.80} for the input {name!r}: a shape is a tuple of whole numbers, at least "
+            "1, and None for what is unknown."
+        ) from None
 
 
 def _function(model: Any) -> internals.Functional:

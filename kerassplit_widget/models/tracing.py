@@ -115,12 +115,13 @@ def _trace(node: Node, twin: Any, training: bool | None = None) -> Body:
         if training is not None:
             arguments = internals.with_keyword(arguments, "training", training)
         try:
-            with _opening_inside(twin):
+            with _opening_inside(twin), keras.StatelessScope() as scope:
                 results = twin.call(*arguments.args, **arguments.kwargs)
         except Exception as error:
             unknown = any(None in tensor.shape for tensor in node.input_tensors)
             hint = "; input_shapes= may help, which fixes unknown dimensions" if unknown else ""
             raise Refusal(f"its call() cannot be traced: {_first_line(error)}{hint}") from None
+    _refuse_assignments(twin, scope)
     outputs = keras.tree.flatten(results)
     if len(outputs) != len(node.outputs) or not all(isinstance(x, keras.KerasTensor) for x in outputs):
         raise Refusal("its call() does not return the tensors that the layer returns")
@@ -193,6 +194,19 @@ def _refuse_variables(node: Node) -> None:
             raise Refusal(f"its call() uses a variable of its own, {value.name!r}")
         if isinstance(value, keras.random.SeedGenerator):
             raise Refusal("its call() draws random numbers itself")
+
+
+def _refuse_assignments(twin: Any, scope: keras.StatelessScope) -> None:
+    """Refuse a layer that changes variables itself, in `call`, of which nothing is in the graph of its calls.
+
+    What a layer inside changes in its own call (`BatchNormalization`) goes to a scope of that call.
+    """
+    if not scope.state_mapping:
+        return
+    changed = [variable for variable in twin.variables if id(variable) in scope.state_mapping]
+    if any(variable.name == "seed_generator_state" for variable in changed):
+        raise Refusal("its call() draws random numbers itself")
+    raise Refusal(f"its call() assigns to {changed[0].path!r}" if changed else "its call() assigns to a variable")
 
 
 def _outline(body: Body) -> list[tuple[str, str, int]]:

@@ -53,6 +53,10 @@ class Copies:
             self._made[id(original)] = made
         return self._made[id(original)]
 
+    def known(self, original: Any) -> Any:
+        """Return what stands for a variable or a seed generator if it was made already, else None."""
+        return self._made.get(id(original))
+
     def variables(self) -> list[keras.Variable]:
         """List what stands for variables, as far as it was asked for."""
         return [made for made in self._made.values() if isinstance(made, keras.Variable)]
@@ -171,7 +175,13 @@ class Twins:
         inside._made = dict(inside._around)
         function = internals.function_of(layer)
         graph = None if function is None else inside.rebuild(function)
-        internals.fill_layer(twin, layer, inside._counterpart, graph)
+        shared = self._copies is None
+        internals.fill_layer(twin, layer, inside._counterpart, graph, shared=shared, stand_in=inside._stand_in)
+
+    def _stand_in(self, value: Any) -> Any:
+        """Return what was made in place of a layer or variable, if anything was."""
+        made = self._made.get(id(value))
+        return self._copies.known(value) if made is None and self._copies is not None else made
 
     def _counterpart(self, value: Any) -> Any:
         """Return what stands in a twin for a value that stands in the original: itself, mostly."""

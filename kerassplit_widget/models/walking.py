@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import keras
 
@@ -29,12 +30,18 @@ class Step:
         between two calls of one group, whose nodes are the same.
     training : bool or None
         What the group around the call was called with, as in ``backbone(x, training=False)``.
+    unmasked : frozenset of str
+        Inputs that were made with a mask and have none any more when the call is run.
+    unmasks : frozenset of str
+        Inputs that have no mask any more after the call: attention takes it off.
     """
 
     call: Call
     node: internals.Node
     names: Mapping[int, str]
     training: bool | None = None
+    unmasked: frozenset[str] = frozenset()
+    unmasks: frozenset[str] = frozenset()
 
 
 class Walker:
@@ -50,7 +57,8 @@ class Walker:
         self.params: dict[int, int] = {}
         self.twins: dict[int, Twins] = {}
         self.taken: set[str] = set()
-        self.masks: dict[str, tuple[int | None, ...]] = {}
+        self.masks: dict[str, internals.Shape] = {}
+        self.unmasked: set[str] = set()
         self.group_outputs: dict[str, tuple[str, ...]] = {}
 
     def walk(self, function: internals.Functional) -> dict[int, str]:
@@ -116,25 +124,39 @@ class Walker:
         layer = self.layers.setdefault(id(operation), frame.prefix + frame.layer_names[id(operation)])
         if id(operation) not in self.params:
             self.params[id(operation)] = internals.count_params(operation)
-        masks = self._masks_of(frame, node)
+        inputs = tuple(dict.fromkeys([frame.names[id(tensor)] for tensor in node.input_tensors]))
+        unmasked = self.unmasked.intersection(inputs) if self.unmasked else frozenset()
+        masks, unmasks = self._masks_of(frame, node)
+        self.unmasked |= unmasks
         outputs = []
         for i, (tensor, mask) in enumerate(zip(node.outputs, masks, strict=True)):
             made = frame.names[id(tensor)] = tensor_name(name, i)
             outputs.append(Tensor(made, name, i, internals.shape_of(node, i), tensor.dtype, mask))
             if mask is not None:
                 self.masks[made] = mask
-        inputs = tuple(dict.fromkeys([frame.names[id(tensor)] for tensor in node.input_tensors]))
         kind = type(operation).__name__
         call = Call(name, kind, layer, inputs, tuple(outputs), self.params[id(operation)], node.is_input)
-        self.steps.append(Step(call, node, frame.names, frame.training))
+        self.steps.append(Step(call, node, frame.names, frame.training, frozenset(unmasked), unmasks))
 
-    def _masks_of(self, frame: _Frame, node: internals.Node) -> list[tuple[int | None, ...] | None]:
-        """Find the masks that the outputs of a call carry at run time: those Keras shows, and those handed on."""
+    def _masks_of(self, frame: _Frame, node: internals.Node) -> tuple[Sequence[internals.Shape | None], frozenset[str]]:
+        """Find the masks that the outputs of a call carry at run time, and the inputs that it takes their masks off.
+
+        Keras shows most masks in its symbolic tensors. It does not show those that come out of layers of layers, nor
+        that attention takes masks off.
+        """
         shown = [internals.made_mask(node, i) for i in range(len(node.outputs))]
-        if not self.masks or any(shown) or internals.given_mask(node):
-            return shown
-        hidden = {id(t): self.masks[frame.names[id(t)]] for t in node.input_tensors if frame.names[id(t)] in self.masks}
-        return internals.handed_masks(node, hidden) if hidden else shown
+        names = {id(tensor): frame.names[id(tensor)] for tensor in node.input_tensors} if self.masks else {}
+        carried = {
+            key: self.masks[name] for key, name in names.items() if name in self.masks and name not in self.unmasked
+        }
+        given = bool(node.arguments.kwargs) and internals.given_mask(node)
+        if internals.hides_masks(node, masked=given or bool(carried)):
+            seen = internals.observed_masks(node, Twins().of(node.operation), carried)
+            if seen is not None:
+                return seen.made, frozenset(names[key] for key in seen.dropped)
+        elif names and not given and _other_than_shown(node, carried):
+            return internals.handed_masks(node, carried), frozenset()
+        return shown, frozenset()
 
 
 @dataclass(slots=True)
@@ -161,6 +183,11 @@ class _Frame:
     ) -> _Frame:
         layers = _layer_names(body.nodes)
         return cls(body, prefix, names, iter(body.nodes), layers, _call_names(body.nodes, layers), outer, training)
+
+
+def _other_than_shown(node: internals.Node, carried: Collection[int]) -> bool:
+    """Tell whether an input carries a mask that Keras does not show, or none where it shows one."""
+    return any((internals.mask_of(tensor) is None) == (id(tensor) in carried) for tensor in node.input_tensors)
 
 
 def _names_of(call: str, outputs: int) -> set[str]:
@@ -207,15 +234,29 @@ def _refuse_what_a_graph_does_not_show(node: internals.Node, inner: internals.Fu
     and these already have the dtype and rank of its own inputs, so that it converts nothing.
     """
     args, kwargs = node.arguments.args, node.arguments.kwargs
-    given = [name for name, value in kwargs.items() if value is not None and name != "training"]
+    # of several inputs Keras notes their masks, as a structure of None if they have none
+    filled = {key: value for key, value in kwargs.items() if any(v is not None for v in keras.tree.flatten(value))}
+    given = [name for name in filled if name != "training"]
     if given:
         raise Refusal(f"it is called with {given[0]}=, which would have to be handed on")
     fed = keras.tree.flatten(args)
     if len(fed) != len(inner.inputs) or not all(isinstance(tensor, keras.KerasTensor) for tensor in fed):
         raise Refusal("it is not called on one tensor for each of its inputs")
+    structures = (args[0] if len(args) == 1 else args, internals.input_structure(inner))
+    if any(isinstance(each, dict) for each in structures) and not _alike(*structures):
+        raise Refusal("it is called on another structure than it was made for")
     for tensor, own in zip(fed, inner.inputs, strict=True):
         if (tensor.dtype, len(tensor.shape), tensor.sparse) != (own.dtype, len(own.shape), own.sparse):
             raise Refusal("it converts its input")
+
+
+def _alike(a: Any, b: Any) -> bool:
+    """Tell whether two structures are built alike."""
+    try:
+        keras.tree.assert_same_structure(a, b)
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def with_masks(steps: list[Step], outputs: tuple[str, ...]) -> list[Step]:
@@ -230,7 +271,8 @@ def with_masks(steps: list[Step], outputs: tuple[str, ...]) -> list[Step]:
     needed = set(outputs)
     found = []
     for step in reversed(steps):
-        names = [] if internals.given_mask(step.node) else [name for name in step.call.inputs if name in masked]
+        names = [name for name in step.call.inputs if name in masked and name not in step.unmasked]
+        names = [] if internals.given_mask(step.node) else names
         hands_on = any(tensor.name in masked and tensor.name in needed for tensor in step.call.outputs)
         if names and (hands_on or internals.uses_masks(step.node)):
             needed.update(names)

@@ -164,3 +164,11 @@ def test_an_axis_of_work_says_when_some_is_unknown():
     model = keras.Model(x, keras.layers.Dense(2, name="b")(keras.ops.svd(y)[1]), name="svd")
     assert plot_landscape(model, x="macs").axes[1].get_xlabel() == "multiply-adds before the cut, as far as known"
     assert plot_landscape(zoo.unet(), x="macs").axes[1].get_xlabel() == "multiply-adds before the cut"
+
+
+def test_a_plan_may_be_given_for_cuts():
+    model = zoo.residual()
+    plan = ks.plan(model, 2)
+    assert ks.plot_landscape(model, plan).axes
+    with pytest.raises(ks.SplitError, match=r"plan= is a Plan, as ks\.plan returns it; found 3"):
+        ks.plot_landscape(model, plan=3)

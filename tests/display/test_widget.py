@@ -506,3 +506,73 @@ def test_a_layer_that_cannot_be_opened_says_why(monkeypatch, shell):
     front = FrontEnd(ks.SplitWidget(model), monkeypatch)
     assert "'own' cannot be opened" in front.ask("view", open="own")["error"]
     assert front.widget.graph.names == ("x", "own", "out")
+
+
+def test_cuts_to_begin_with_are_given_as_to_split():
+    model = zoo.residual()
+    layer = model.get_layer("add")
+    for cuts in (
+        ["add"],
+        "add",
+        [layer],
+        [layer.output],
+        [("add",)],
+        [ks.cut_at(model, "add")],
+        ks.cut_at(model, "add"),
+    ):
+        assert ks.SplitWidget(model, cuts=cuts).cuts == [["add"]]
+    for cuts in ((), [], None):
+        assert ks.SplitWidget(model, cuts=cuts).cuts == []
+    with pytest.raises(ks.SplitError, match="Cuts are given in a list"):
+        ks.SplitWidget(model, cuts=3)
+
+
+def test_a_plan_to_begin_with_stands_for_its_cuts_and_its_reading(shell):
+    model = zoo.residual()
+    plan = ks.plan(model, 3)
+    w = ks.SplitWidget(model, cuts=plan)
+    assert w.cuts == [list(cut.points) for cut in plan.cuts] and len(w.cuts) == 2
+    shaped = ks.plan(zoo.unknown_dims(), 2, input_shapes=(12, 10, 3))
+    w = ks.SplitWidget(zoo.unknown_dims(), cuts=shaped)
+    assert w.materialize()[1].input_shape[1:3] != (None, None)
+    closed = zoo.nested()
+    plan = ks.plan(closed, 2, expand="none")
+    w = ks.SplitWidget(closed, cuts=plan)
+    assert w.graph.names == ks.read(closed, expand="none").names and w.materialize().verify().ok
+    shell.user_ns["model"] = closed
+    exec(w.code, shell.user_ns)
+    assert shell.user_ns["split"].cuts == w.split.cuts
+
+
+def test_the_status_speaks_of_the_cuts_that_are_there():
+    w = ks.SplitWidget(zoo.residual())
+    w.cuts = [["add"]]
+    assert w.status == "1 cut placed; split to build the 2 parts."
+    w.materialize()
+    assert "verify" in w.status
+    w.cuts = [["stem"], ["add"]]
+    assert w.split is None and w.status == "2 cuts placed; split to build the 3 parts."
+    w.cuts = []
+    assert w.status == "All cuts are removed."
+
+
+def test_code_without_cuts_runs():
+    w = ks.SplitWidget(zoo.residual())
+    space = {"model": w.model}
+    exec(w.code, space)
+    assert "cut_candidates(model)" in w.code and "split" not in space
+
+
+@pytest.mark.parametrize("height", [3, 199, "300", 2.5, None])
+def test_a_picture_is_so_high(height):
+    with pytest.raises(ks.SplitError, match="height= is a whole number, at least 200; found"):
+        ks.SplitWidget(zoo.residual(), height=height)
+    with pytest.raises(ks.SplitError, match="height= is a number of pixels, at most 4000; found 4001"):
+        ks.SplitWidget(zoo.residual(), height=4001)
+
+
+@pytest.mark.parametrize("names", [3, ["a", 3], b"ab"])
+def test_names_that_are_no_texts(names):
+    w = ks.SplitWidget(zoo.residual(), cuts=["add"])
+    with pytest.raises(ks.SplitError, match="Variable names are given as texts"):
+        w.materialize(names)

@@ -1,9 +1,11 @@
 """What cannot be done is refused in a sentence that says what to do instead."""
 
 import keras
+import numpy as np
 import pytest
 
 import kerassplit_widget as ks
+from kerassplit_widget.errors import CutError, PointError
 
 from . import zoo
 
@@ -110,3 +112,108 @@ def test_a_model_that_does_not_run_says_so():
     model = keras.Model(x := keras.Input((4,)), keras.layers.Dense(2)(keras.layers.Dense(2, name="a")(x)))
     with pytest.raises(ks.SplitError, match="itself does not run on these inputs"):
         ks.split(model, ["a"]).verify(data=[[1.0, 2.0]])
+
+
+def chain():
+    dense = [keras.layers.Dense(4, name=name) for name in "abc"]
+    return keras.Sequential([keras.Input((4,), name="x"), *dense], name="chain")
+
+
+@pytest.mark.parametrize("cuts", [None, 2, True, b"a", object()], ids=lambda cuts: type(cuts).__name__)
+def test_cuts_that_are_no_list(cuts):
+    with pytest.raises(CutError, match=f"Cuts are given in a list.*found {type(cuts).__name__}"):
+        ks.split(chain(), cuts)
+
+
+def test_a_single_layer_or_tensor_is_no_list_of_cuts():
+    model = chain()
+    with pytest.raises(CutError, match=r"Cuts are given in a list.*found Dense"):
+        ks.split(model, model.layers[0])
+    with pytest.raises(CutError, match=r"Cuts are given in a list.*found KerasTensor"):
+        ks.split(model, model.layers[0].output)
+
+
+@pytest.mark.parametrize(
+    ("ask", "message"),
+    [
+        (lambda m: ks.split(m, ["a"], prefix=3), "prefix= is a text; found int: 3"),
+        (lambda m: ks.split(m, ["a"], weights="shared"), "weights= is 'share' or 'copy'; found 'shared'"),
+        (lambda m: ks.split(m, ["a"], wiring=3), "wiring= is 'relay' or 'direct'; found 3"),
+        (lambda m: ks.split(m, ["a"], input_shapes=4), "input_shapes= gives 4 for the input 'x': a shape is a tuple"),
+        (lambda m: ks.split(m, ["a"], input_shapes=(-1, 4)), r"gives \(-1, 4\) for the input 'x'"),
+        (lambda m: ks.read(m, input_shapes={"x": ("4",)}), r"gives \('4',\) for the input 'x'"),
+        (lambda m: ks.read(m, expand=None), "expand= takes .* a list of group names; found None"),
+        (lambda m: ks.read(m, expand=[3]), r"expand= takes .* a list of group names; found \[3\]"),
+        (lambda m: ks.extract(m, outputs=[]), "outputs= is empty: name at least one call"),
+        (lambda m: ks.extract(m, inputs=()), "inputs= is empty: name at least one call"),
+        (lambda m: ks.extract(m, weights="shared"), "weights= is 'share' or 'copy'"),
+        (lambda m: ks.flatten(m, weights=None), "weights= is 'share' or 'copy'; found None"),
+        (lambda m: ks.flatten(m, prefix=b"p"), "prefix= is a text; found bytes"),
+        (lambda m: ks.cheapest_cuts(m, "2"), "tensors= is a whole number"),
+        (lambda m: ks.cheapest_cuts(m, limit=0), "limit= is a whole number, at least 1; found 0"),
+        (lambda m: ks.split(m, ["a"]).code(names=["only"]), "names= has one name for each of the 2 parts"),
+        (lambda m: ks.split(m, ["a"]).code(names="p, q"), "names= has one name for each of the 2 parts"),
+        (
+            lambda m: ks.measure(m, object(), ["a"]),
+            "The model 'chain' does not run on these inputs: ",
+        ),
+    ],
+)
+def test_bad_arguments_are_answered_in_a_sentence(ask, message):
+    with pytest.raises(ks.SplitError, match=message) as caught:
+        ask(chain())
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("batch_size", [0, -1, "4", None, 2.5, True])
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda m, n: ks.why_not(m, "a", batch_size=n),
+        lambda m, n: ks.cut_at(m, "a").nbytes(n),
+        lambda m, n: ks.cut_at(m, "a").describe(n),
+        lambda m, n: ks.costs(m, batch_size=n),
+        lambda m, n: ks.measure(m, batch_size=n),
+        lambda m, n: ks.plan(m, 2, batch_size=n),
+        lambda m, n: ks.plot(m, batch_size=n),
+        lambda m, n: ks.plot_landscape(m, batch_size=n),
+        lambda m, n: ks.SplitWidget(m, batch_size=n),
+    ],
+    ids=["why_not", "nbytes", "describe", "costs", "measure", "plan", "plot", "landscape", "widget"],
+)
+def test_a_batch_has_one_example_or_more(ask, batch_size):
+    with pytest.raises(ks.SplitError, match=f"batch_size= is a whole number, at least 1; found {batch_size!r}"):
+        ask(chain(), batch_size)
+
+
+def test_whole_numbers_of_numpy_are_whole_numbers():
+    model, two = chain(), np.int64(2)
+    assert ks.cut_at(model, "a").nbytes(np.uint8(200)) == 200 * 16  # and do not overflow
+    assert "32 B" in ks.why_not(model, "a", two)
+    assert ks.costs(model, batch_size=np.int32(2)).batch_size == 2
+    assert len(ks.plan(model, parts=two, speed=np.float32(1e9), batch_size=two)) == 2
+    assert ks.measure(model, cuts=["a"], repeats=two, warmup=np.int8(0), batch_size=two).batch_size == 2
+    assert len(ks.cheapest_cuts(model, limit=np.int64(1))) == 1
+    assert ks.split(model, ["a"], input_shapes=(np.int64(4),))[0].input_shape == (None, 4)
+    assert ks.SplitWidget(model, height=np.int64(300), batch_size=two).height == 300
+
+
+@pytest.mark.parametrize("options", [{}, {"input_shapes": (4,)}], ids=["as it is", "fixed"])
+def test_a_layer_of_another_model_of_the_same_name(options):
+    model, other = chain(), chain()
+    with pytest.raises(PointError, match=r"'a' belongs to another model: 'chain' has a layer of that name") as caught:
+        ks.split(model, [other.get_layer("a")], **options)
+    assert "model.get_layer('a')" in str(caught.value)
+    assert ks.split(model, [model.get_layer("a")], **options).cuts == (("a",),)
+
+
+def test_a_nested_model_of_another_model():
+    model, other = zoo.nested(), zoo.nested()
+    with pytest.raises(PointError, match="'backbone' belongs to another model"):
+        ks.cut_at(model, other.get_layer("backbone"))
+    assert ks.cut_at(model, model.get_layer("backbone")).points == ks.cut_at(model, "backbone").points
+
+
+def test_an_empty_list_of_groups_opens_none():
+    split = ks.split(zoo.nested(), ["backbone"], expand=[])
+    assert split.manifest.options["expand"] == [] and split.verify().exact

@@ -339,7 +339,7 @@ def test_shapes_reach_into_nested_models():
 
 @pytest.mark.parametrize("batch_size", [0, -1, 1.5, "2"])
 def test_bad_batch_sizes(batch_size):
-    with pytest.raises(ModelError, match="batch_size= is how many examples"):
+    with pytest.raises(ModelError, match="batch_size= is a whole number, at least 1; found"):
         costs(zoo.sequential(), batch_size=batch_size)
 
 

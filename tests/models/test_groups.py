@@ -170,6 +170,36 @@ class AddsLoss(Subclassed):
         return y
 
 
+class Counts(Subclassed):
+    """Counts its calls."""
+
+    def build(self, shape):
+        super().build(shape)
+        self.calls = self.add_weight(shape=(), name="calls", initializer="zeros", trainable=False)
+
+    def call(self, x):
+        self.calls.assign_add(1.0)
+        return super().call(x)
+
+
+class CountsTraining(Counts):
+    """Counts its calls in training, and does not look at the count."""
+
+    def call(self, x, training=None):
+        if training:
+            self.calls.assign_add(1.0)
+        return Subclassed.call(self, x)
+
+
+class AssignsToInner(Subclassed):
+    """Normalises the weights of a layer inside in training, as `SpectralNormalization` does."""
+
+    def call(self, x, training=None):
+        if training:
+            self.a.kernel.assign(self.a.kernel / ops.norm(self.a.kernel))
+        return super().call(x)
+
+
 class Length(Subclassed):
     """Bakes the length into a causal mask."""
 
@@ -209,6 +239,9 @@ class Looped(Subclassed):
         (Random, ["random numbers itself", "when its weights change", "for one shape only"]),
         (Regular, ["it regularises its output"]),
         (AddsLoss, ["its call() adds losses", "cannot be traced"]),
+        (Counts, ["its call() assigns to 'outer/sub/calls'", "its call() assigns to 'sub/calls'"]),
+        (CountsTraining, ["its call() assigns to 'outer/sub/calls'", "its call() assigns to 'sub/calls'"]),
+        (AssignsToInner, ["its call() assigns to 'outer/sub/a/kernel'", "its call() assigns to 'sub/a/kernel'"]),
         (Length, ["its call() cannot be traced: "]),
         (Looped, ["its call() cannot be traced: 'NoneType' object cannot be interpreted as an integer"]),
         (Halved, ["when its weights change", "for one shape only"]),
@@ -226,6 +259,53 @@ def test_what_cannot_be_opened_says_why_and_is_split_around(cls, reasons):
         ks.read(model, expand=["sub"])
 
 
+@pytest.mark.parametrize("cls", [Counts, CountsTraining, AssignsToInner, Random])
+def test_looking_inside_changes_no_variable_of_the_model(cls):
+    model = model_of(cls(name="sub"))
+    before = [np.array(variable) for variable in model.variables]  # states of random generators too
+    ks.read(model, expand="all")
+    assert all(np.array_equal(a, b) for a, b in zip(before, model.variables, strict=True))
+
+
+def test_training_through_the_parts_around_a_layer_that_assigns():
+    x = keras.Input((8,), name="x")
+    spectral = layers.SpectralNormalization(layers.Dense(4, name="d"), name="spectral")
+    model = keras.Model(x, layers.Dense(2, name="out")(spectral(x)))
+    assert list(ks.read(model, expand="all").collapsed) == ["spectral"]
+    split = ks.split(model, ["spectral"], expand="all")
+    start, given = model.get_weights(), np.ones((3, 8), "float32")
+    expected, after = arrays(model(given, training=True))[0], model.get_weights()
+    assert not all(np.array_equal(a, b) for a, b in zip(start, after, strict=True))
+    model.set_weights(start)
+    assert np.array_equal(split(given, training=True), expected)
+    assert all(np.array_equal(a, b) for a, b in zip(model.get_weights(), after, strict=True))
+
+
+class Normalised(Subclassed):
+    """Has a layer inside that changes its variables in its own call."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.norm = layers.BatchNormalization(name="norm")
+
+    def build(self, shape):
+        super().build(shape)
+        self.norm.build(shape)
+
+    def call(self, x, training=None):
+        return self.norm(super().call(x), training=training)
+
+
+def test_what_layers_inside_change_themselves_is_no_hindrance():
+    model = model_of(Normalised(name="sub"))
+    split = ks.split(model, ["sub/b"], expand="all")
+    start = model.get_weights()
+    expected, after = arrays(model(data(), training=True))[0], model.get_weights()
+    model.set_weights(start)
+    assert np.array_equal(split(data(), training=True), expected)
+    assert all(np.array_equal(a, b) for a, b in zip(model.get_weights(), after, strict=True))
+
+
 def test_fixed_shapes_open_what_needs_them_and_are_kept_by_the_parts():
     model = model_of(Length(name="sub"))
     graph = ks.read(model, expand="all", input_shapes=(2, 4, 8))
@@ -235,6 +315,53 @@ def test_fixed_shapes_open_what_needs_them_and_are_kept_by_the_parts():
     assert split[0].input_shape == (2, 4, 8)
     with pytest.raises(ValueError, match="shape"):
         split(data(5))
+
+
+class PerExample(layers.Layer):
+    """Asks for the size of the batch, which is a constant in a trace at a fixed one."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.dense = layers.Dense(4, name="dense")
+
+    def build(self, shape):
+        self.dense.build(shape)
+
+    def call(self, x):
+        return ops.mean(ops.reshape(self.dense(x), (ops.shape(x)[0], -1)), axis=-1)
+
+
+@pytest.mark.parametrize("wiring", ["relay", "direct"])
+def test_another_batch_than_the_one_that_was_fixed_is_refused(wiring, tmp_path):
+    x = keras.Input((6, 4), name="x")
+    model = keras.Model({"x": x}, PerExample(name="sub")(x) * 2.0)
+    split = ks.split(model, ["sub/dense"], expand="all", wiring=wiring, input_shapes=(2, 6, 4))
+    split.save(tmp_path / "s")
+    loaded = ks.Split.load(tmp_path / "s")
+    two, three = (np.random.default_rng(0).normal(size=(n, 6, 4)).astype("float32") for n in (2, 3))
+    expected = arrays(model({"x": two}))[0]
+    for each in (split, loaded):
+        np.testing.assert_allclose(each({"x": two}), expected, rtol=1e-6)
+        with pytest.raises(ks.SplitError, match=r"made for a batch of 2 \(input_shapes=\).*'x' was given with 3"):
+            each({"x": three})
+        with pytest.raises(ValueError, match=r"expected shape=\(2, 6, 4\), found shape=\(3, 6, 4\)"):
+            each[1](three)
+    for whole in (split[0], loaded[0], split.join(), loaded.join()):
+        given = {"x": two} if isinstance(whole.input, dict) else two
+        whole(given)
+        with pytest.raises(ValueError, match=r"expected shape=\(2, 6, 4\), found shape=\(3, 6, 4\)"):
+            whole({"x": three} if isinstance(whole.input, dict) else three)
+
+
+def test_a_batch_is_only_kept_where_it_was_given():
+    model = model_of(Block(name="one"))
+    split = ks.split(model, ["one/up"], expand="all", input_shapes=(5, 8))
+    for batch in (1, 3):
+        assert np.array_equal(split(data(batch=batch)), model(data(batch=batch)))
+    x = keras.Input(batch_shape=(2, None, 8), name="x")
+    own = keras.Model(x, layers.Dense(2, name="d")(Block(name="one")(x)))
+    split = ks.split(own, ["one/up"], expand="all", input_shapes=(2, 5, 8))
+    assert np.array_equal(split(data(batch=3)), own(data(batch=3)))  # Keras takes it
 
 
 @pytest.mark.parametrize(

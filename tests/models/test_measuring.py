@@ -128,3 +128,31 @@ def test_bad_cuts_and_inputs():
         measure(ks.split(zoo.sequential(), ["a"]), cuts=["b"])
     with pytest.raises(ModelError, match="does not run on these inputs"):
         measure(zoo.sequential(), np.ones((1, 5), "float32"), cuts=["a"])
+
+
+def test_states_are_afterwards_what_they_were():
+    x = keras.Input(batch_shape=(2, 5, 4))
+    y = keras.layers.LSTM(3, stateful=True, return_sequences=True, name="rnn")(x)
+    model = keras.Model(x, keras.layers.Dense(2, name="o")(y))
+    model(np.ones((2, 5, 4), "float32"))
+    before = [keras.ops.convert_to_numpy(state).copy() for state in model.get_layer("rnn").states]
+    assert any(state.any() for state in before)
+    measured = measure(model, cuts=["rnn"], repeats=2, warmup=1)
+    assert [row.name for row in measured] == ["rnn", "o"]
+
+    def stop(done, total, what):
+        raise KeyError(what)
+
+    with pytest.raises(KeyError):
+        measure(model, cuts=["rnn"], progress=stop)
+    for state, was in zip(model.get_layer("rnn").states, before, strict=True):
+        assert np.array_equal(keras.ops.convert_to_numpy(state), was)
+
+
+def test_words_and_optional_inputs():
+    x = keras.Input((1,), dtype="string", name="x")
+    look = keras.layers.StringLookup(vocabulary=["a", "b"], output_mode="one_hot", name="look")
+    model = keras.Model(x, keras.layers.Dense(3, name="d")(look(x)))
+    assert measure(model, cuts=["look"], repeats=1, warmup=0, batch_size=4).batch_size == 4
+    given = np.array([["a"], ["b"], ["?"]], dtype=object)
+    assert measure(model, given, ["look"], repeats=1, warmup=0).batch_size == 3

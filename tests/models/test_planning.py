@@ -668,12 +668,31 @@ def test_html_is_escaped():
             ({"flops": {"a": value}}, f"flops= gives {value!r} for 'a': FLOPs are a finite number, at least 0.")
             for value in (-1, math.inf, math.nan, "many")
         ),
+        *(
+            ({name: 3}, "What a plan has to keep to is given in a list; found int: 3.")
+            for name in ("pinned", "forbidden", "together")
+        ),
+        ({"flops": 3}, "flops= gives FLOPs by the names of calls, in a dict; found 3."),
+        ({"measured": 3}, "measured= is what ks.measure(model) returns; found 3."),
+        ({"precision": ["int8"]}, "precision= is one of float32, float16, bfloat16, int8, int4, float64; found ['"),
     ],
 )  # fmt: skip
 def test_bad_input_is_refused_in_a_sentence(options, message):
     with pytest.raises(PlanError) as caught:
         ks.plan(chain("a", "b", "c"), **{"parts": 2, **options})
     assert message in str(caught.value)
+
+
+def test_a_plan_by_hand_may_be_a_plan():
+    model = chain("a", "b", "c", "d")
+    found = ks.plan(model, 3, speed=136.0)
+    again = ks.plan(model, 3, cuts=found, speed=136.0)
+    assert again.cuts == found.cuts and again.value == found.value and again.status == "by hand"
+
+
+def test_none_is_no_wish():
+    wishes = dict.fromkeys(("pinned", "forbidden", "together"))
+    assert ks.plan(chain("a", "b"), 2, **wishes).cuts == ks.plan(chain("a", "b"), 2).cuts
 
 
 def test_a_pinned_cut_that_more_than_one_tensor_crosses():

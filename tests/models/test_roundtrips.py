@@ -115,6 +115,14 @@ def test_saving_again_replaces_a_split_and_nothing_else(tmp_path):
         with pytest.raises(ks.SplitError, match="is no saved split; it is left alone"):
             first.save(tmp_path / name)
     assert (tmp_path / "mine" / "thesis.txt").read_text() == "precious"
+    (tmp_path / "s" / "notes.txt").write_text("precious")
+    with pytest.raises(ks.SplitError, match=r"holds something else: notes\.txt; it is left alone"):
+        first.save(tmp_path / "s")
+    assert (tmp_path / "s" / "notes.txt").read_text() == "precious" and len(ks.Split.load(tmp_path / "s")) == 3
+    (tmp_path / "page").mkdir()
+    (tmp_path / "page" / "manifest.json").write_text('{"name": "a web page"}')
+    with pytest.raises(ks.SplitError, match="is no saved split; it is left alone"):
+        first.save(tmp_path / "page")
     (tmp_path / "empty").mkdir()
     first.save(tmp_path / "empty")
     assert len(ks.Split.load(tmp_path / "empty")) == 2
@@ -158,6 +166,10 @@ def damage(folder, what):
     elif what == "incomplete":
         del data["tensors"]
         manifest.write_text(json.dumps(data))
+    elif what == "no parts":
+        manifest.write_text(json.dumps({**data, "parts": []}))
+    elif what == "one part":
+        manifest.write_text(json.dumps({**data, "parts": data["parts"][1:]}))
     elif what == "other tensors":
         data["tensors"]["add"]["shape"] = [None, 9, 9, 4]
         manifest.write_text(json.dumps(data))
@@ -174,6 +186,8 @@ def damage(folder, what):
         ("newer", "version 2 of the format; this package"),
         ("path", "manifest.json is incomplete (ValueError: '../elsewhere.keras' is no file of the folder)"),
         ("incomplete", "manifest.json is incomplete (KeyError: 'tensors')"),
+        ("no parts", "manifest.json is incomplete (ValueError: 0 parts do not give all outputs)"),
+        ("one part", "manifest.json is incomplete (ValueError: nothing gives ['add'])"),
         ("other tensors", "Part 1 has to return 9×9×4 float32"),
     ],
 )
@@ -185,10 +199,105 @@ def test_damaged_and_foreign_folders_are_refused(tmp_path, what, words):
     assert words in str(caught.value)
 
 
+class Doubled(keras.layers.Layer):
+    def call(self, x):
+        return 2 * x
+
+
+class Applied(keras.layers.Layer):
+    """Cannot be saved: Keras does not know how to write a function down."""
+
+    def __init__(self, function, **kwargs):
+        super().__init__(**kwargs)
+        self.function = function
+
+    def call(self, x):
+        return self.function(x)
+
+
+def around(layer):
+    x = keras.Input((4,), name="x")
+    return keras.Model(x, keras.layers.Dense(2, name="out")(layer(keras.layers.Dense(3, name="a")(x))))
+
+
 def test_parts_are_loaded_in_safe_mode(tmp_path):
     ks.split(zoo.no_config(), ["dense"]).save(tmp_path / "s")
-    with pytest.raises(ks.SplitError, match=r"part_1.keras cannot be loaded.*[Ll]ambda"):
+    with pytest.raises(ks.SplitError) as caught:
         ks.Split.load(tmp_path / "s")
+    assert "part_1.keras cannot be loaded: it holds Python code (a Lambda layer)" in str(caught.value)
+    assert "safe_mode" not in str(caught.value) and "\n" not in str(caught.value)  # it is no argument of ours
+    assert 'keras.saving.load_model("part_1.keras")' in str(caught.value)
+
+
+def test_a_layer_that_keras_does_not_know_is_named(tmp_path):
+    model = around(Doubled(name="doubled"))
+    ks.split(model, ["a"]).save(tmp_path / "s")
+    with pytest.raises(ks.SplitError) as caught:
+        ks.Split.load(tmp_path / "s")
+    assert "part_2.keras cannot be loaded: 'Doubled' is not known here" in str(caught.value)
+    assert "custom_objects={'Doubled': ...}" in str(caught.value) and "\n" not in str(caught.value)
+    loaded = ks.Split.load(tmp_path / "s", custom_objects={"Doubled": Doubled})
+    x = np.ones((1, 4), "float32")
+    np.testing.assert_allclose(loaded(x), model(x), rtol=1e-6)
+
+
+def test_a_layer_that_keras_cannot_save_is_named(tmp_path):
+    split = ks.split(around(Applied(keras.ops.tanh)), ["a"])
+    with pytest.raises(ks.SplitError) as caught:
+        split.save(tmp_path / "s")
+    words = "Part 2 cannot be saved, and nothing was written: the class Applied has no get_config()"
+    assert str(caught.value).startswith(words) and "\n" not in str(caught.value)
+
+
+def subtracting():
+    x = keras.Input((4,), name="x")
+    a, b = keras.layers.Dense(4, name="a")(x), keras.layers.Dense(4, name="b")(x)
+    return keras.Model(x, keras.layers.Subtract(name="s")([a, b]))
+
+
+def test_a_part_is_not_fed_in_another_order_than_its_names_say():
+    split = ks.split(subtracting(), [("a", "b")])
+    a, b = keras.Input((4,), name="a"), keras.Input((4,), name="b")
+    with pytest.raises(ks.SplitError, match=r"Part 2 has to take \['a', 'b'\] in this order; .* takes \['b', 'a'\]"):
+        split.parts = (split[0], keras.Model([b, a], keras.layers.Subtract()([a, b])))
+    with pytest.raises(ks.SplitError, match=r"Part 2 is called with \['a', 'b'\]; .* another structure, \{'a'"):
+        split.parts = (split[0], keras.Model({"a": a, "b": b}, keras.layers.Subtract()([a, b])))
+    x = keras.Input((4,), name="x")
+    swapped = [keras.layers.Dense(4, name="b")(x), keras.layers.Dense(4, name="a")(x)]
+    with pytest.raises(ks.SplitError, match=r"Part 1 has to return \['a', 'b'\] in this order; .*\['b', 'a'\]"):
+        split.parts = (keras.Model(x, swapped), split[1])
+    given = np.ones((2, 4), "float32")
+    for own in ((a, b), [keras.Input((4,), name="left"), keras.Input((4,), name="right")]):
+        split.parts = (split[0], keras.Model(own, {"all": keras.layers.Subtract()(list(own))}))
+        assert equal(split(given), split.model(given)) and equal(split.join()(given), split.model(given))
+
+
+@pytest.mark.parametrize("given", [3, "part_2", keras.layers.Dense(2)], ids=str)
+def test_what_is_no_model_is_refused_as_a_part(given):
+    split = ks.split(subtracting(), [("a", "b")])
+    with pytest.raises(ks.SplitError, match="Part 2 has to be a Functional model or a built Sequential; found "):
+        split.parts = (split[0], given)
+    with pytest.raises(ks.SplitError, match="has 2 parts; "):
+        split.parts = given
+
+
+@pytest.mark.parametrize("make", [ks.flatten, lambda model, **k: ks.split(model, ["a"], **k)], ids=["flatten", "split"])
+def test_a_prefix_that_keras_could_not_load_is_refused(make):
+    with pytest.raises(ks.SplitError, match=r"prefix= .* may not contain \"/\"; found 'left/'. Use 'left_'."):
+        make(subtracting(), prefix="left/")
+    assert make(subtracting(), prefix="left_") is not None
+
+
+def test_a_folder_is_a_path():
+    for call in (ks.Split.load, ks.split(subtracting(), ["a"]).save):
+        with pytest.raises(ks.SplitError, match="give its path; found None"):
+            call(None)
+
+
+def test_as_keras_a_split_takes_a_list_of_one_tensor():
+    model = subtracting()
+    given = np.ones((2, 4), "float32")
+    assert equal(ks.split(model, [("a", "b")])([given]), model([given]))
 
 
 LOAD = """

@@ -21,6 +21,7 @@ from kerassplit_widget.models.counting import count_reading
 from kerassplit_widget.models.cutting import place_cuts
 from kerassplit_widget.models.planning import Plan
 from kerassplit_widget.models.reading import Expand, Shapes, read_steps
+from kerassplit_widget.structure.arguments import whole_number
 from kerassplit_widget.structure.costs import CostTable
 from kerassplit_widget.structure.cuts import Cut, cut_candidates, cut_of
 from kerassplit_widget.structure.graph import LayerGraph
@@ -50,7 +51,7 @@ _CROSSING, _SHARES = 1.9, 0.85
 
 def plot_landscape(
     model: Any,
-    cuts: Sequence[Any] | None = None,
+    cuts: Sequence[Any] | Plan | None = None,
     *,
     batch_size: int = 1,
     x: Measure = "depth",
@@ -70,7 +71,7 @@ def plot_landscape(
     Parameters
     ----------
     model : keras.Model
-    cuts : list, optional
+    cuts : list or Plan, optional
         Cuts to mark, as `split` takes them.
     batch_size : int
     x : {"depth", "macs", "params"}
@@ -110,16 +111,19 @@ def plot_landscape(
     """
     if x not in get_args(Measure):
         raise SplitError(f"x= is one of {listed(get_args(Measure))}; found {x!r}.")
+    if plan is not None and not isinstance(plan, Plan):
+        raise SplitError(f"plan= is a Plan, as ks.plan returns it; found {plan!r:.80}.")
+    batch_size = whole_number("batch_size", batch_size)
     inches = checked_width(width) or 7.0
     options: dict[str, Any] = {"expand": expand, "input_shapes": input_shapes}
-    if plan is not None:
-        options |= plan.options
+    for given in (cuts, plan):
+        options |= given.options if isinstance(given, Plan) else {}
     reading = read_steps(model, **options)
     graph = reading.graph
     ground = _Ground(graph, count_reading(reading, batch_size), x)
     if len(ground.order) < 2:
         raise ModelError(f"{graph.name!r} has {len(ground.order)} calls: there is no place between two to cut at.")
-    solid = place_cuts(reading, cuts) if cuts else []
+    solid = place_cuts(reading, cuts.cuts if isinstance(cuts, Plan) else cuts) if cuts else []
     dashed = place_cuts(reading, plan.cuts) if plan is not None and plan.cuts else []
     crossing = crossing_bytes(graph, batch_size)
     known = [each for each in [*solid, *dashed] if each.nbytes(batch_size) is not None]

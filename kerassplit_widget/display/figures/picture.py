@@ -28,6 +28,7 @@ from kerassplit_widget.models.counting import count_reading
 from kerassplit_widget.models.cutting import place_cuts
 from kerassplit_widget.models.planning import Plan
 from kerassplit_widget.models.reading import Expand, Shapes, read_steps
+from kerassplit_widget.structure.arguments import whole_number
 from kerassplit_widget.structure.costs import CostTable
 from kerassplit_widget.structure.cuts import Cut
 from kerassplit_widget.structure.graph import LayerGraph
@@ -117,6 +118,7 @@ def plot(
     """
     if colour not in get_args(Colour):
         raise SplitError(f"colour= is one of {listed(get_args(Colour))}; found {colour!r}.")
+    batch_size = whole_number("batch_size", batch_size)
     checked_width(width)
     options: dict[str, Any] = {"expand": expand, "input_shapes": input_shapes}
     if isinstance(cuts, Plan):

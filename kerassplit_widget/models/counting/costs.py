@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from kerassplit_widget.errors import ModelError
+from kerassplit_widget.errors import ModelError, first_line
 from kerassplit_widget.models.counting.counter import Counter
-from kerassplit_widget.models.counting.opening import first_line
 from kerassplit_widget.models.counting.shapes import Shapes
 from kerassplit_widget.models.counting.work import Unknown
 from kerassplit_widget.models.keras_internals import counting as details
 from kerassplit_widget.models.reading import Expand, Reading, read_steps
 from kerassplit_widget.models.reading import Shapes as InputShapes
+from kerassplit_widget.structure.arguments import whole_number
 from kerassplit_widget.structure.costs import CallCosts, CostTable
 from kerassplit_widget.structure.graph import Tensor
 
@@ -43,7 +43,8 @@ def costs(
     Raises
     ------
     ModelError
-        If it is not a Keras model, its graph is not known, or a dimension of an input other than the batch is unknown.
+        If it is not a Keras model, its graph is not known, a dimension of an input other than the batch is unknown, or
+        `batch_size` is no whole number above 0.
 
     Notes
     -----
@@ -77,8 +78,7 @@ def costs(
     >>> table["d"].params, table["d"].param_bytes, table["d"].output_bytes, table["d"].macs, table["d"].flops
     (15, 60, 24, 24, 54)
     """
-    if not isinstance(batch_size, int) or batch_size < 1:
-        raise ModelError(f"batch_size= is how many examples are computed at a time, at least 1; found {batch_size!r}.")
+    batch_size = whole_number("batch_size", batch_size, error=ModelError)
     return count_reading(read_steps(model, expand=expand, input_shapes=input_shapes), batch_size)
 
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import keras
 
+from kerassplit_widget.errors import first_line
 from kerassplit_widget.models.counting.layers import FREE_LAYERS, LAYERS, UNKNOWN_LAYERS
-from kerassplit_widget.models.counting.opening import first_line, run_inside, run_symbolically
+from kerassplit_widget.models.counting.opening import run_inside, run_symbolically
 from kerassplit_widget.models.counting.ops import OPS
 from kerassplit_widget.models.counting.rules import RULES, UNKNOWN_OPS
 from kerassplit_widget.models.counting.work import Count, Site, Unknown, Work, size_of

@@ -14,12 +14,13 @@ from typing import Any
 
 import keras
 
+from kerassplit_widget.errors import first_line
 from kerassplit_widget.models import keras_internals as internals
 from kerassplit_widget.models.counting.work import Unknown
 from kerassplit_widget.models.keras_internals import counting as details
 from kerassplit_widget.models.twins import Copies, Twins
 
-__all__ = ["first_line", "run_inside", "run_symbolically"]
+__all__ = ["run_inside", "run_symbolically"]
 
 
 def run_inside(layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any], whole: Callable[[type], bool]) -> list[Any]:
@@ -105,10 +106,3 @@ def _opening(cls: Any, whole: bool) -> Callable[[dict[str, Any]], None]:
         return self.call(*args, **kwargs)
 
     return lambda namespace: namespace.update(__call__=call)
-
-
-def first_line(error: Exception) -> str:
-    """Return the first line of an error, not too long."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    first = lines[0] if lines else type(error).__name__
-    return first if len(first) <= 160 else f"{first[:159]}…"

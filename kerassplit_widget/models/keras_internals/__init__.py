@@ -4,7 +4,7 @@ Nothing else in the package reads or writes a private name of Keras. `tests/mode
 of them and fails with a sentence when a new Keras has moved one.
 """
 
-from kerassplit_widget.models.keras_internals.functionals import model_of
+from kerassplit_widget.models.keras_internals.functionals import keep_sizes, model_of
 from kerassplit_widget.models.keras_internals.graphs import (
     Fill,
     Fingerprint,
@@ -37,19 +37,19 @@ from kerassplit_widget.models.keras_internals.graphs import (
     with_keyword,
     write_node,
 )
-from kerassplit_widget.models.keras_internals.layers import (
-    copy_variable,
-    fill_layer,
-    original_of,
-    set_name,
-)
+from kerassplit_widget.models.keras_internals.layers import fill_layer, set_name
 from kerassplit_widget.models.keras_internals.masks import (
+    Shape,
     given_mask,
     handed_masks,
+    hides_masks,
     made_mask,
     mask_of,
+    observed_masks,
     uses_masks,
 )
+from kerassplit_widget.models.keras_internals.methods import changed_by_saving
+from kerassplit_widget.models.keras_internals.variables import copy_variable, original_of
 
 __all__ = [
     "Fill",
@@ -57,8 +57,10 @@ __all__ = [
     "Functional",
     "Node",
     "Operation",
+    "Shape",
     "as_tensor",
     "called_once",
+    "changed_by_saving",
     "copy_tensor",
     "copy_variable",
     "count_params",
@@ -68,10 +70,12 @@ __all__ = [
     "function_of",
     "given_mask",
     "handed_masks",
+    "hides_masks",
     "inner_layers",
     "input_like",
     "input_structure",
     "is_plain_sequential",
+    "keep_sizes",
     "layers_within",
     "made_mask",
     "maker_of",
@@ -79,6 +83,7 @@ __all__ = [
     "model_of",
     "node_of",
     "nodes_in_order",
+    "observed_masks",
     "original_of",
     "output_structure",
     "own_nodes",

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 
 from kerassplit_widget.models.keras_internals.graphs import Node, node_of
-from kerassplit_widget.models.keras_internals.layers import original_of
+from kerassplit_widget.models.keras_internals.variables import original_of
 
 __all__ = ["compiled", "fixed_tensor", "nodes_between", "own_op", "symbolic_weight", "weight_sizes"]
 

@@ -12,10 +12,10 @@ from keras.src.ops.function import make_node_key
 from keras.src.ops.node import Node
 from keras.src.utils.tracking import DotNotTrackScope
 
-from kerassplit_widget.models.keras_internals.graphs import Operation, maker_of, passed_on
+from kerassplit_widget.models.keras_internals.graphs import Operation, input_structure, maker_of, passed_on
 from kerassplit_widget.models.keras_internals.tracking import track_more
 
-__all__ = ["model_of"]
+__all__ = ["keep_sizes", "model_of"]
 
 
 def model_of(inputs: Any, outputs: Any, name: str) -> Functional:
@@ -53,6 +53,23 @@ def model_of(inputs: Any, outputs: Any, name: str) -> Functional:
     model._convert_input_args, model._allow_non_tensor_positional_args = False, True
     model.output_names = [maker_of(tensor).name for tensor in flat_outputs]
     return model
+
+
+def keep_sizes(model: Functional) -> None:
+    """Let a model refuse what has another batch size than its inputs: Keras takes any, whatever the inputs say.
+
+    Where Keras compiles for batches of any size (`predict` on arrays, but for ``batch_size=``) it cannot.
+
+    Parameters
+    ----------
+    model : Functional
+    """
+    specs = model.input_spec
+    inputs = input_structure(model)
+    named = isinstance(inputs, dict)
+    for i, spec in enumerate(specs or ()):
+        spec.shape = tuple((inputs[spec.name] if named else model.inputs[i]).shape)
+    model.input_spec = specs
 
 
 def _write_graph(model: Functional, inputs: list[keras.KerasTensor], outputs: list[keras.KerasTensor]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import types
 from collections.abc import Callable, Iterable
 from functools import cached_property
 from typing import Any
@@ -11,36 +10,17 @@ import keras
 from keras.src.utils.tracking import Tracker
 
 from kerassplit_widget.models.keras_internals.graphs import Functional, Operation
+from kerassplit_widget.models.keras_internals.methods import StandIn, give_methods, own_values
 from kerassplit_widget.models.keras_internals.tracking import TRACKED, track_as_original
+from kerassplit_widget.models.keras_internals.variables import view_of
 
-__all__ = [
-    "copy_variable",
-    "fill_layer",
-    "original_of",
-    "set_name",
-]
+__all__ = ["fill_layer", "set_name"]
 
 
 def set_name(operation: Operation, name: str) -> None:
     """Rename an operation that is ours (a twin): Keras forbids renaming a layer through its property."""
     state: dict[str, Any] = operation.__dict__
     state["name" if "name" in state else "_name"] = name
-
-
-def copy_variable(variable: keras.Variable) -> keras.Variable:
-    """Make an independent variable with the value, dtype, flags and path of another."""
-    twin = keras.Variable(
-        keras.ops.convert_to_numpy(variable.value) if variable.dtype != "bfloat16" else variable.value,
-        dtype=variable.dtype,
-        trainable=variable.trainable,
-        autocast=variable._autocast,
-        name=variable.name,
-    )
-    twin._path = variable._path
-    for name in ("regularizer", "constraint", "overwrite_with_gradient"):
-        if hasattr(variable, name):
-            setattr(twin, name, getattr(variable, name))
-    return twin
 
 
 class _Gate(list[Any]):
@@ -63,31 +43,8 @@ class _Gate(list[Any]):
         if not variable.trainable:
             return variable
         if id(variable) not in self.views:
-            self.views[id(variable)] = _frozen_view(variable)
+            self.views[id(variable)] = view_of(variable, trainable=False)
         return self.views[id(variable)]
-
-
-def _frozen_view(variable: keras.Variable) -> keras.Variable:
-    """Make a second handle on a variable that is not trainable."""
-
-    def read(view: Any) -> Any:
-        return view._variable._value
-
-    def write(view: Any, value: Any) -> None:
-        view._variable._value = value
-
-    cls: Any = types.new_class(type(variable).__name__, (type(variable),))
-    cls._value = property(read, write)
-    view = object.__new__(cls)
-    state: dict[str, Any] = view.__dict__
-    state.update({key: value for key, value in variable.__dict__.items() if key != "_value"})
-    state.update(_variable=original_of(variable), _trainable=False)
-    return view
-
-
-def original_of(variable: keras.Variable) -> keras.Variable:
-    """Return the variable behind a view of it."""
-    return variable.__dict__.get("_variable", variable)
 
 
 class _Tracker(Tracker):  # type: ignore[misc]  # Keras ships no types
@@ -95,32 +52,44 @@ class _Tracker(Tracker):  # type: ignore[misc]  # Keras ships no types
 
     Parameters
     ----------
+    cls : type
+        Of the twin.
     state : dict
         The attributes of the twin, with its stores.
     original : Tracker
         The books of the layer.
     """
 
-    def __init__(self, state: dict[str, Any], original: Tracker) -> None:
+    def __init__(self, cls: Any, state: dict[str, Any], original: Tracker) -> None:
         own: dict[str, Any] = self.__dict__
-        own.update(original.__dict__, _state=state)
-        self._tests = {name: test for name, (test, _) in original.config.items()}
+        own.update(original.__dict__, _cls=cls, _state=state)
         own.pop("config", None)
         own.pop("stored_ids", None)
 
     @cached_property
     def config(self) -> dict[str, tuple[Callable[[Any], bool], list[Any]]]:
         """From the name of a store to what tells whether something belongs there, and the store."""
-        return {name: (test, self._state[f"_{name}"]) for name, test in self._tests.items()}
+        books = keras.layers.Layer.__new__(self._cls)._tracker
+        return {name: (test, self._state[f"_{name}"]) for name, (test, _) in books.config.items()}
 
     @cached_property
     def stored_ids(self) -> dict[str, set[int]]:
         """From the name of a store to the ids of what is there."""
         return {name: set(map(id, store)) for name, (_, store) in self.config.items()}
 
+    def forget(self) -> None:
+        """Have the books written anew, since the stores were changed without them."""
+        self.__dict__.pop("stored_ids", None)
+
 
 def fill_layer(
-    twin: Any, layer: Any, counterpart: Callable[[Any], Any] | None = None, graph: Functional | None = None
+    twin: Any,
+    layer: Any,
+    counterpart: Callable[[Any], Any] | None = None,
+    graph: Functional | None = None,
+    *,
+    shared: bool = True,
+    stand_in: StandIn | None = None,
 ) -> None:
     """Give a bare twin the state of a layer.
 
@@ -136,6 +105,11 @@ def fill_layer(
         From a value that the layer holds to what the twin holds instead. By default it holds the same.
     graph : Functional, optional
         The graph that the twin of a nested model computes, built anew.
+    shared : bool
+        Whether the twin holds the very variables of the layer.
+    stand_in : callable, optional
+        From a layer or variable that a function in the layer may hold to what stands for it, if anything does. By
+        default only the twin stands for the layer.
     """
     state: dict[str, Any] = dict(layer.__dict__)
     if counterpart is not None:
@@ -150,7 +124,14 @@ def fill_layer(
         state[key] = list(state[key])
     if variables := state["_trainable_variables"] + state["_non_trainable_variables"]:
         state.update(_trainable_variables=[], _non_trainable_variables=_Gate(twin, variables))
-    state["_tracker"] = _Tracker(state, layer._tracker)
+    state["_tracker"] = _Tracker(type(twin), state, layer._tracker)
+    if "_tracked" in state:  # of TensorFlow
+        state["_tracked"] = list(state["_tracked"])
+    if "_call_has_context_arg" in state:  # of Keras since 3.11
+        state["_call_has_context_arg"] = dict(state["_call_has_context_arg"])
+    give_methods(state, twin, shared=shared)
+    if not type(layer).__module__.startswith("keras."):  # Keras's own layers hold nothing of the kind
+        own_values(state, layer, stand_in or (lambda value: twin if value is layer else None), apart=_BOOKS)
     track_as_original(state, apart=_BOOKS)
     object.__setattr__(twin, "__dict__", state)  # TensorFlow would look at each attribute on its way in
 

@@ -3,20 +3,36 @@
 from __future__ import annotations
 
 import inspect
+import warnings
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple, TypeAlias
 
 import keras
+from keras.src.backend import get_keras_mask, set_keras_mask
 
-from kerassplit_widget.models.keras_internals.graphs import Node, function_of, node_of, place_of
+from kerassplit_widget.models.keras_internals.graphs import (
+    Node,
+    copy_tensor,
+    function_of,
+    inner_layers,
+    layers_within,
+    node_of,
+    place_of,
+    refill,
+)
 
 __all__ = [
+    "Shape",
     "given_mask",
     "handed_masks",
+    "hides_masks",
     "made_mask",
     "mask_of",
+    "observed_masks",
     "uses_masks",
 ]
+
+Shape: TypeAlias = tuple[int | None, ...]
 
 
 def mask_of(tensor: Any) -> Any:
@@ -24,13 +40,13 @@ def mask_of(tensor: Any) -> Any:
     return getattr(tensor, "_keras_mask", None)
 
 
-def made_mask(node: Node, index: int) -> tuple[int | None, ...] | None:
+def made_mask(node: Node, index: int) -> Shape | None:
     """Return the shape of the mask that an output of a call carries, as far as Keras shows it, or None.
 
     The symbolic output of a nested model never shows a mask; the output inside it does.
     """
     mask = mask_of(node.outputs[index])
-    if mask is not None:
+    if isinstance(mask, keras.KerasTensor):
         return tuple(mask.shape)
     function = function_of(node.operation)
     if function is None:
@@ -39,7 +55,7 @@ def made_mask(node: Node, index: int) -> tuple[int | None, ...] | None:
     return None if inner is None else made_mask(inner, place_of(function.outputs[index])[2])
 
 
-def handed_masks(node: Node, shapes: Mapping[int, tuple[int | None, ...]]) -> list[tuple[int | None, ...] | None]:
+def handed_masks(node: Node, shapes: Mapping[int, Shape]) -> list[Shape | None]:
     """Work out which masks a call hands on at run time, from those that travel hidden with its inputs.
 
     Parameters
@@ -54,7 +70,7 @@ def handed_masks(node: Node, shapes: Mapping[int, tuple[int | None, ...]]) -> li
         For each output. Keras looks at the mask of the first argument, and asks ``compute_mask`` what becomes of it.
     """
     operation = node.operation
-    none: list[tuple[int | None, ...] | None] = [None] * len(node.outputs)
+    none: list[Shape | None] = [None] * len(node.outputs)
     if not isinstance(operation, keras.layers.Layer) or not operation.supports_masking:
         return none
     values = [*node.arguments.args, *node.arguments.kwargs.values()]
@@ -64,14 +80,112 @@ def handed_masks(node: Node, shapes: Mapping[int, tuple[int | None, ...]]) -> li
         return None if shape is None else keras.KerasTensor(shape, dtype="bool")
 
     masks = keras.tree.map_structure(mask, values[0]) if values else None
-    if all(each is None for each in keras.tree.flatten(masks)):
-        return none
     try:
-        handed = keras.tree.flatten(operation.compute_mask(values[0], masks))
+        # on copies: asking may make ops, which would stay on the user's layers
+        inputs = keras.tree.map_structure(_apart, values[0])
+        handed = keras.tree.flatten(operation.compute_mask(inputs, masks))
     except Exception:
         return none  # it would fail at run time too
     handed = [*handed, *none][: len(node.outputs)]
     return [None if each is None else tuple(each.shape) for each in handed]
+
+
+def _apart(value: Any) -> Any:
+    return copy_tensor(value) if isinstance(value, keras.KerasTensor) else value
+
+
+def hides_masks(node: Node, *, masked: bool) -> bool:
+    """Tell whether a call may do to masks what Keras does not show before the call is run.
+
+    That is so for layers of layers: masks go on to what is inside, and come out of it. Attention also takes the masks
+    off the tensors that it is called on, for all that are called on them afterwards.
+
+    Parameters
+    ----------
+    node : Node
+    masked : bool
+        Whether a mask travels with one of its inputs, or is given to it.
+    """
+    operation = node.operation
+    if not isinstance(operation, keras.layers.Layer):
+        return False
+    inner = operation._layers
+    if not inner and not masked:  # most calls
+        return _makes_unseen(operation)
+    known = type(operation).__module__.startswith("keras.") and not isinstance(operation, keras.Model)
+    if not inner:
+        return _makes_unseen(operation) or not known
+    if masked:
+        return not known or "mask" not in inspect.signature(operation.call).parameters
+    makes = _makes if function_of(operation) is None else _makes_unseen
+    return not known and any(map(makes, layers_within(operation)))
+
+
+def observed_masks(node: Node, twin: Any, shapes: Mapping[int, Shape]) -> Observed | None:
+    """Run a call on zeros, on a twin, to see what it does to the masks that travel with its inputs.
+
+    Parameters
+    ----------
+    node : Node
+    twin : keras.layers.Layer
+        Of the layer that is called.
+    shapes : mapping of int to tuple
+        From the id of an argument that carries a mask to the shape of the mask.
+
+    Returns
+    -------
+    Observed or None
+        None if it cannot be run.
+    """
+    given: dict[int, Any] = {}
+
+    def example(tensor: keras.KerasTensor) -> Any:
+        key = id(tensor)
+        if key not in given:
+            given[key] = keras.ops.zeros(_filled(tensor.shape), tensor.dtype)
+            if key in shapes:
+                set_keras_mask(given[key], keras.ops.ones(_filled(shapes[key]), "bool"))
+        return given[key]
+
+    try:
+        arguments = refill(node, example)
+        with keras.StatelessScope(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that the mask is destroyed, which is what is to be seen
+            results = keras.tree.flatten(twin(*arguments.args, **arguments.kwargs))
+        masks = [get_keras_mask(result) for result in results]
+    except Exception:
+        return None
+    made = [None if m is None else tuple(t.shape[: len(m.shape)]) for m, t in zip(masks, node.outputs, strict=True)]
+    return Observed(made, frozenset(key for key in shapes if key in given and get_keras_mask(given[key]) is None))
+
+
+class Observed(NamedTuple):
+    """What a call does to masks.
+
+    Attributes
+    ----------
+    made : list of (tuple or None)
+        Shape of the mask that each output carries.
+    dropped : frozenset of int
+        Ids of the arguments that carry none any more afterwards.
+    """
+
+    made: list[Shape | None]
+    dropped: frozenset[int]
+
+
+def _filled(shape: Shape) -> tuple[int, ...]:
+    return tuple(2 if dim is None else dim for dim in shape)
+
+
+def _makes(layer: Any) -> bool:
+    return bool(getattr(layer, "mask_zero", False)) or isinstance(layer, keras.layers.Masking)
+
+
+def _makes_unseen(layer: Any) -> bool:
+    """Tell whether a layer makes a mask in ``call`` only."""
+    makes = getattr(layer, "mask_zero", False)
+    return bool(makes) and getattr(type(layer), "compute_mask", None) is not keras.layers.Embedding.compute_mask
 
 
 def given_mask(node: Node) -> bool:
@@ -80,17 +194,23 @@ def given_mask(node: Node) -> bool:
 
 
 def uses_masks(node: Node) -> bool:
-    """Tell whether a call would use a hidden mask of its inputs.
+    """Tell whether a call may use a hidden mask of its inputs.
 
     Keras fills ``mask`` from the only tensor argument, and ``query_mask`` and the like from the argument ``query``,
-    where these are parameters of ``call`` and are not given.
+    where these are parameters of ``call`` and are not given. A layer of layers hands masks on to what is inside.
     """
     operation = node.operation
     if not isinstance(operation, keras.layers.Layer):
         return False
+    if isinstance(operation, _MERGING) or inner_layers(operation):
+        return True
     parameters = inspect.signature(operation.call).parameters
     return any(
         (name == "mask" or (name.endswith("_mask") and name.removesuffix("_mask") in parameters))
         and node.arguments.kwargs.get(name) is None
         for name in parameters
     )
+
+
+_MERGING = (keras.layers.Multiply, keras.layers.Maximum, keras.layers.Minimum)
+"""Layers that look at the masks of what they merge."""

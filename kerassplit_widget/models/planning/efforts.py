@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from numbers import Real
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -55,7 +56,7 @@ class Effort:
         for name, value in self.given.items():
             if name not in graph:
                 raise PlanError(f"flops= names {name!r}, which is no call. {closest(str(name), graph.names)}")
-            if not (isinstance(value, int | float) and math.isfinite(value) and value >= 0):
+            if not (isinstance(value, Real) and math.isfinite(value) and value >= 0):
                 raise PlanError(f"flops= gives {value!r} for {name!r}: FLOPs are a finite number, at least 0.")
         if self.measured is not None:
             _ = self.times  # refuses what does not fit
@@ -148,6 +149,8 @@ class Effort:
 
 
 def _check(measured: Measurement, batch_size: int) -> None:
+    if not hasattr(measured, "whole_ms"):
+        raise PlanError(f"measured= is what ks.measure(model) returns; found {measured!r:.80}.")
     if measured.batch_size != batch_size:
         raise PlanError(
             f"The measurement is for batches of {measured.batch_size}, the plan for batches of {batch_size}: give both "

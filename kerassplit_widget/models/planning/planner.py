@@ -77,7 +77,7 @@ def plan(
         the bytes it receives and sends, each tensor once, divided by the bandwidth. "latency": a device computes the
         head and a server the tail, so that one run takes as little time as possible; either may be everything.
         "memory": the part that holds the most holds as little as possible, or is under the cap.
-    cuts : list, optional
+    cuts : list or Plan, optional
         Cuts as `split` takes them: nothing is searched, the plan tells what these cost, with a bound on what as many
         parts could.
     speed : float, optional
@@ -159,9 +159,14 @@ def plan(
     >>> len(again.stages), again.value > 0
     (2, True)
     """
+    if isinstance(cuts, Plan):
+        expand = cuts.options.get("expand", expand)
+        input_shapes = cuts.options.get("input_shapes") if input_shapes is None else input_shapes
+        cuts = cuts.cuts
     question = Question(
         parts, objective, cuts, speed, device_speed, server_speed, bandwidth, round_trip, hop, cap, precision,
-        activations, wiring, single_tensor, crossing, pinned, forbidden, together, dict(flops or {}), measured,
+        activations, wiring, single_tensor, crossing, pinned, forbidden, together, {} if flops is None else flops,
+        measured,
         batch_size, time_limit,
     )  # fmt: skip
     reading = read_steps(model, expand=expand, input_shapes=input_shapes)

@@ -35,7 +35,7 @@ def bytes_of_dtype(what: str, dtype: str) -> float:
     PlanError
         If it is no precision that a plan can count with.
     """
-    if dtype not in ITEM_BYTES:
+    if not isinstance(dtype, str) or dtype not in ITEM_BYTES:
         raise PlanError(f"{what} is one of {', '.join(ITEM_BYTES)}; found {dtype!r}.")
     return ITEM_BYTES[dtype]
 

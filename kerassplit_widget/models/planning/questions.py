@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from numbers import Real
 from typing import TYPE_CHECKING, Any, Literal
 
 from kerassplit_widget.errors import PlanError
 from kerassplit_widget.models.planning.problems import bytes_of_dtype
+from kerassplit_widget.structure.arguments import whole_number
 from kerassplit_widget.structure.text import listed
 
 if TYPE_CHECKING:
@@ -67,10 +69,15 @@ class Question:
             value = getattr(self, name)
             if not (_is_number(value) and 0 <= value < math.inf):
                 raise PlanError(f"{name}= is a number of seconds, at least 0; found {value!r}.")
-        if not _is_whole(self.batch_size):
-            raise PlanError(f"batch_size= is a whole number, at least 1; found {self.batch_size!r}.")
-        if self.parts is not None and not _is_whole(self.parts):
-            raise PlanError(f"parts= is a whole number, at least 1; found {self.parts!r}.")
+        for name in ("batch_size", "parts"):
+            if getattr(self, name) is not None or name == "batch_size":
+                number = whole_number(name, getattr(self, name), error=PlanError)
+                object.__setattr__(self, name, number)  # NumPy's become Python's: some go into JSON
+        if not isinstance(self.flops, Mapping):
+            raise PlanError(f"flops= gives FLOPs by the names of calls, in a dict; found {self.flops!r:.80}.")
+        for name in ("pinned", "forbidden", "together"):
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, ())
         self._check_parts_and_cap()
         if self.cuts is not None:
             chosen = [name for name in ("pinned", "forbidden", "together", "single_tensor") if getattr(self, name)]
@@ -110,8 +117,4 @@ def _above_zero(name: str, value: Any, what: str = "a number above 0") -> None:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _is_whole(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+    return isinstance(value, Real) and not isinstance(value, bool)  # NumPy's numbers are real ones too

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+import keras
+
 from kerassplit_widget.errors import PlanError
 from kerassplit_widget.models.cutting import place_cuts
 from kerassplit_widget.models.planning.problems import Numbers
@@ -58,7 +60,11 @@ def place_wishes(reading: Reading, numbers: Numbers, question: Question) -> Wish
 
 def _entries(wish: Any) -> list[Any]:
     """Return the entries of a list; one name, or one cut, is a list of one."""
-    return [wish] if isinstance(wish, str | Cut) else list(wish)
+    if isinstance(wish, str | Cut):
+        return [wish]
+    if not isinstance(wish, Iterable) or isinstance(wish, keras.KerasTensor | bytes):
+        raise PlanError(f"What a plan has to keep to is given in a list; found {type(wish).__name__}: {wish!r:.80}.")
+    return list(wish)
 
 
 def _set(numbers: Numbers, names: Any) -> frozenset[int]:

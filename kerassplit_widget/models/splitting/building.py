@@ -9,9 +9,11 @@ from typing import Any
 
 import keras
 
+from kerassplit_widget.errors import SplitError
 from kerassplit_widget.models import keras_internals as internals
 from kerassplit_widget.models.masks import AttachMask, TakeMask
 from kerassplit_widget.models.reading import Reading, read_steps
+from kerassplit_widget.models.splitting.masking import Readers
 from kerassplit_widget.models.twins import Copies, Twins
 from kerassplit_widget.structure.graph import mask_name
 from kerassplit_widget.structure.wiring import Wire
@@ -91,8 +93,19 @@ class Builder:
     def plan(
         cls, reading: Reading, wires: Sequence[Wire], *, copies: Copies | None = None, prefix: str | None = None
     ) -> Builder:
-        """Choose the names for parts that are wired in this way."""
+        """Choose the names for parts that are wired in this way.
+
+        Raises
+        ------
+        SplitError
+            If Keras could not load layers whose names begin with the prefix.
+        """
         graph, prefix = reading.graph, prefix or ""
+        if "/" in prefix:
+            raise SplitError(
+                f'prefix= is put before the names of layers, which may not contain "/"; found {prefix!r}. '
+                f"Use {prefix.replace('/', '_')!r}."
+            )
         wanted = {
             call.layer: prefix + (safe(call.layer) if "/" in call.layer else call.layer)
             for call in graph
@@ -131,7 +144,19 @@ class Builder:
         """
         # Working out masks makes ops, which get no name from us.
         with internals.fresh_names({*self.inputs.values(), *(call.layer for call in self.reading.graph)}):
-            return self._build(wire, name, inputs, outputs)
+            model = self._build(wire, name, inputs, outputs)
+        if self.batch_is_fixed:
+            internals.keep_sizes(model)
+        return model
+
+    @property
+    def batch_is_fixed(self) -> bool:
+        """Whether ``input_shapes=`` gave a batch size that the model leaves open."""
+        function = internals.function_of(self.reading.model)
+        if self.reading.input_shapes is None or function is None:
+            return False
+        pairs = zip(function.inputs, self.reading.function.inputs, strict=True)
+        return any(own.shape[:1] == (None,) and given.shape[0] is not None for own, given in pairs)
 
     def _build(self, wire: Wire, name: str, inputs: Any, outputs: Any) -> keras.Model:
         made = {tensor: self._input(tensor) for tensor in wire.takes}
@@ -141,9 +166,10 @@ class Builder:
             if mask in made:
                 made[tensor] = AttachMask(name=f"{self.inputs[mask]}_attached")([made[tensor], made[mask]])
         twins = Twins(self.copies, self._rename())
+        readers = Readers(self.reading, wire, starts, self._name_apart)
         for n in wire.calls:
             step = self.reading.steps[n]
-            results = twins.repeat(step.node, _fill(step.names, made), training=step.training)
+            results = twins.repeat(step.node, _fill(step.names, readers.read(step, made)), training=step.training)
             made.update((tensor.name, result) for tensor, result in zip(step.call.outputs, results, strict=True))
         for tensor in wire.returns:
             if tensor not in made:
@@ -171,6 +197,10 @@ class Builder:
         of = self.reading.graph.tensors[mask.removesuffix(mask_name(""))]
         assert of.mask is not None  # only masks of masked tensors are wired
         return TakeMask(rank=len(of.mask), name=f"{self.inputs[mask]}_taken")(made[of.name])
+
+    def _name_apart(self, name: str) -> str:
+        """Name a layer that the model does not have."""
+        return _unlike(safe(self.prefix + name), {*self.inputs.values(), *(call.layer for call in self.reading.graph)})
 
     def _rename(self) -> Callable[[internals.Operation], str] | None:
         if not self.layers:

@@ -12,6 +12,7 @@ from kerassplit_widget.models import keras_internals as internals
 from kerassplit_widget.models.reading import Expand, Reading, Shapes, read_steps
 from kerassplit_widget.models.splitting.building import Builder, names_of, open_groups, reopen
 from kerassplit_widget.models.twins import Copies, Weights
+from kerassplit_widget.structure.arguments import one_of, text_or_none
 from kerassplit_widget.structure.cuts import find_tensor
 from kerassplit_widget.structure.graph import LayerGraph, mask_name
 from kerassplit_widget.structure.text import listed
@@ -58,7 +59,9 @@ def extract(
     PointError
         If a point is not in the model.
     CutError
-        If the outputs cannot be computed from the inputs; the message names what is missing.
+        If the outputs cannot be computed from the inputs; the message names what is missing. Also if a list is empty.
+    SplitError
+        If another argument makes no sense.
 
     Examples
     --------
@@ -69,9 +72,11 @@ def extract(
     >>> extract(model, outputs=["a"]).output_shape, extract(model, inputs=["a"]).input_shape
     ((None, 3), (None, 3))
     """
+    one_of("weights", weights, ("share", "copy"))
+    text_or_none("prefix", prefix)
     reading = read_steps(model, expand=expand, input_shapes=input_shapes)
-    fed = None if inputs is None else _tensors(reading, inputs)
-    wanted = None if outputs is None else _tensors(reading, outputs)
+    fed = None if inputs is None else _tensors(reading, "inputs", inputs)
+    wanted = None if outputs is None else _tensors(reading, "outputs", outputs)
     groups = {group for name in (*(fed or ()), *(wanted or ())) for group in open_groups(name)}
     reading, _ = reopen(reading, groups)
     graph = reading.graph
@@ -115,7 +120,11 @@ def flatten(model: Any, *, weights: Weights = "share", prefix: str | None = None
     ------
     ModelError
         If it is not a Keras model, or its graph is not known.
+    SplitError
+        If another argument makes no sense.
     """
+    one_of("weights", weights, ("share", "copy"))
+    text_or_none("prefix", prefix)
     reading = read_steps(model, expand="nested")
     graph = reading.graph
     calls = tuple(n for n, call in enumerate(graph.calls) if not call.is_input)
@@ -126,9 +135,11 @@ def flatten(model: Any, *, weights: Weights = "share", prefix: str | None = None
     return builder.build(wire, graph.name, inputs=inputs, outputs=outputs)
 
 
-def _tensors(reading: Reading, points: Any) -> tuple[str, ...]:
+def _tensors(reading: Reading, argument: str, points: Any) -> tuple[str, ...]:
     """Name the tensors that points mean."""
     several = points if isinstance(points, list | tuple) else [points]
+    if not several:
+        raise CutError(f"{argument}= is empty: name at least one call, or leave it out for the model's own {argument}.")
     names = [reading.point_name(point) for point in several]
     groups = reading.graph.groups
     return tuple(find_tensor(reading.graph, each) for name in names for each in groups.get(name, (name,)))

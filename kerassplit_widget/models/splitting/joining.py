@@ -9,7 +9,7 @@ import keras
 
 from kerassplit_widget.models import keras_internals as internals
 from kerassplit_widget.models.keras_internals import Operation
-from kerassplit_widget.models.masks import AttachMask, TakeMask
+from kerassplit_widget.models.masks import AttachMask, CopyTensor, TakeMask
 from kerassplit_widget.models.reading import Reading, Step, read_steps
 from kerassplit_widget.models.twins import Twins
 
@@ -42,28 +42,38 @@ def join_parts(parts: Sequence[keras.Model], manifest: Manifest, name: str) -> k
     one = _merge(readings)
     twins = Twins(rename=_unique(set(starts)))
     for reading, wire in zip(readings, manifest.wires, strict=True):
+        unmasked = {name for step in reading.steps for name in step.unmasks}
         local = dict(zip(reading.graph.inputs, (known[each] for each in wire.takes), strict=True))
         for step in reading.steps:
             if not step.call.is_input:
-                results = _repeat(step, local, twins, one)
+                taken_off = step.call.name in unmasked
+                results = _repeat(step, local, twins, one, taken_off=taken_off)
                 local.update((tensor.name, result) for tensor, result in zip(step.call.outputs, results, strict=True))
         known.update(zip(wire.returns, (local[each] for each in reading.graph.outputs), strict=True))
     returned = {each: _result(known[each], starts.get(each)) for each in keras.tree.flatten(manifest.outputs)}
-    return internals.model_of(
+    model = internals.model_of(
         keras.tree.map_structure(starts.__getitem__, manifest.inputs),
         keras.tree.map_structure(returned.__getitem__, manifest.outputs),
         name,
     )
+    if manifest.batch_is_fixed:
+        internals.keep_sizes(model)
+    return model
 
 
-def _repeat(step: Step, local: Mapping[str, Any], twins: Twins, one: Mapping[int, Operation]) -> Sequence[Any]:
-    """Repeat a call of a part; what only hands masks over from part to part is left out."""
+def _repeat(
+    step: Step, local: Mapping[str, Any], twins: Twins, one: Mapping[int, Operation], *, taken_off: bool
+) -> Sequence[Any]:
+    """Repeat a call of a part; what only hands masks over from part to part is left out.
+
+    If the mask is `taken_off` what the call returns, others may want it on the tensor that it was attached to.
+    """
     operation = step.node.operation
     given = [local[each] for each in step.call.inputs]
     if isinstance(operation, TakeMask):
         return [_MaskOf(given[0])]
     if isinstance(operation, AttachMask) and isinstance(given[1], _MaskOf) and given[1].tensor is given[0]:
-        return [given[0]]
+        return [CopyTensor(name=f"{operation.name}_copy")(given[0])] if taken_off else [given[0]]
     return twins.repeat(step.node, lambda tensor: _real(local[step.names[id(tensor)]]), one[id(operation)])
 
 

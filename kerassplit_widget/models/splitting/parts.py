@@ -8,18 +8,20 @@ from typing import Any, Literal
 
 import keras
 
-from kerassplit_widget.errors import CutError, ModelError, SplitError
+from kerassplit_widget.errors import CutError, ModelError
 from kerassplit_widget.models import codegen
 from kerassplit_widget.models import keras_internals as internals
 from kerassplit_widget.models.cutting import place_cuts
 from kerassplit_widget.models.planning import Plan
 from kerassplit_widget.models.reading import Expand, Reading, Shapes, read_steps
 from kerassplit_widget.models.splitting.building import Builder, names_of, open_groups, reopen
+from kerassplit_widget.models.splitting.folders import load_split, save_split
 from kerassplit_widget.models.splitting.joining import join_parts
-from kerassplit_widget.models.splitting.manifest import Manifest, Spec, load_split, save_split
+from kerassplit_widget.models.splitting.manifest import Manifest, Spec
 from kerassplit_widget.models.splitting.ties import tied_layers
 from kerassplit_widget.models.twins import Copies, Weights
 from kerassplit_widget.models.verifying import Progress, Verification, verify
+from kerassplit_widget.structure.arguments import one_of, text_or_none
 from kerassplit_widget.structure.text import count_text, listed
 from kerassplit_widget.structure.wiring import wire_parts
 
@@ -85,7 +87,7 @@ class Split:
 
     @parts.setter
     def parts(self, parts: Sequence[keras.Model]) -> None:
-        self.manifest.check_parts(parts)
+        self.manifest.check_parts(parts, instead_of=self._parts)
         self._parts = tuple(parts)
 
     @property
@@ -160,10 +162,13 @@ class Split:
 
         Parameters
         ----------
-        data : tensor or structure of tensors, optional
-            Inputs to compare on, as the model takes them. By default random inputs that fit the model's input specs.
+        data : tensor or structure of tensors, or iterable of these, optional
+            Inputs to compare on, as the model takes them. An iterable that is no tensor, list, tuple or dict (a
+            ``tf.data.Dataset``, a `keras.utils.PyDataset`, a loader, a generator) gives them batch by batch; of
+            ``(x, y)`` and ``(x, y, weights)`` x is taken, unless the model itself takes so many tensors. By default
+            random inputs that fit the model's input specs.
         rounds : int
-            How many random inputs.
+            How many random inputs, or how many batches of an iterable at most.
         seed : int
             Of the random inputs.
         save : bool
@@ -180,6 +185,23 @@ class Split:
         ------
         ModelError
             If the model itself cannot be run on the inputs, or the split was loaded and has no model.
+        SplitError
+            If there is nothing to compare on (no round, no batch, no example), or the inputs are not what the model
+            takes.
+
+        Notes
+        -----
+        The model and the parts run without training, and each time from the states, statistics and seeds as they are:
+        what layers write to them is dropped, so that afterwards all are what they were.
+
+        Examples
+        --------
+        >>> import keras
+        >>> layers = [keras.Input((4,)), keras.layers.Dense(3, name="a"), keras.layers.Dense(2)]
+        >>> batches = ((keras.ops.ones((8, 4)), keras.ops.zeros(8)) for _ in range(100))
+        >>> proof = split(keras.Sequential(layers), ["a"]).verify(batches, rounds=2)
+        >>> proof.ok, proof.inputs
+        (True, 16)
         """
         return verify(self, data, rounds=rounds, seed=seed, save=save, progress=progress)
 
@@ -288,7 +310,7 @@ def split(
         Which groups may be cut inside, as for `read` ("nested" by default). What is not cut through stays whole.
     input_shapes : tuple, or dict of str to tuple, optional
         Fixes unknown dimensions of the inputs, as for `read`. The parts then take these shapes only: what was traced
-        for one length is never used at another.
+        for one length is never used at another. ``predict`` cannot tell: give it that batch as its ``batch_size=``.
 
     Returns
     -------
@@ -318,12 +340,13 @@ def split(
         planned, cuts = cuts, cuts.cuts
         if not cuts:
             raise CutError(f"The plan has no cut: {planned.sentence()} There is nothing to split.")
-        wiring, expand = wiring or planned.wiring, expand or planned.options.get("expand")
+        wiring = wiring or planned.wiring
+        expand = planned.options.get("expand") if expand is None else expand
         input_shapes = planned.options.get("input_shapes") if input_shapes is None else input_shapes
-    wiring, expand = wiring or "relay", expand or "nested"
-    for what, value, known in (("weights", weights, ("share", "copy")), ("wiring", wiring, ("relay", "direct"))):
-        if value not in known:
-            raise SplitError(f"{what}= is {listed(map(repr, known)).replace(' and ', ' or ')}; found {value!r}.")
+    wiring, expand = wiring or "relay", "nested" if expand is None else expand
+    one_of("weights", weights, ("share", "copy"))
+    one_of("wiring", wiring, ("relay", "direct"))
+    text_or_none("prefix", prefix)
     reading = read_steps(model, expand=expand, input_shapes=input_shapes)
     placed = place_cuts(reading, cuts)
     before = internals.fingerprint(model)
@@ -362,6 +385,7 @@ def split(
         specs=Spec.of_wires(reading.graph, wires),
         weights=weights,
         options={key: value for key, value in given.items() if value != usual[key]},
+        batch_is_fixed=builder.batch_is_fixed,
     )
     return Split(manifest, parts, reading, before)
 

@@ -26,27 +26,38 @@ class Place(NamedTuple):
 
 
 def find_ties(parts: Sequence[keras.Model]) -> list[list[Place]]:
-    """List for each variable that is in several places those places, in order."""
-    return [places for places in _places(parts, "variables") if len(places) > 1]
+    """List for each variable that is in several places, and saved there as it is, those places, in order."""
+    apart = {
+        (i, layer.name, each)
+        for i, part in enumerate(parts)
+        for layer in part.layers
+        for each in internals.changed_by_saving(layer)
+    }
+    ties = (
+        [place for place in places if (place.part, place.layer, variable) not in apart]
+        for variable, places in _places(parts, "variables").items()
+    )
+    return [places for places in ties if len(places) > 1]
 
 
 def tied_layers(parts: Sequence[keras.Model]) -> dict[str, tuple[int, ...]]:
     """Name the layers, as in the first part they are in, whose weights several parts hold, and the parts."""
     tied: dict[str, set[int]] = {}
-    for places in _places(parts, "weights"):
+    for places in _places(parts, "weights").values():
         numbers = {place.part for place in places}
         if len(numbers) > 1:
             tied.setdefault(places[0].layer, set()).update(numbers)
     return {layer: tuple(sorted(numbers)) for layer, numbers in tied.items()}
 
 
-def _places(parts: Sequence[keras.Model], which: str) -> list[list[Place]]:
+def _places(parts: Sequence[keras.Model], which: str) -> dict[int, list[Place]]:
+    """List by the id of each variable where it is."""
     places: dict[int, list[Place]] = {}
     for i, part in enumerate(parts):
         for layer in part.layers:
             for k, variable in enumerate(getattr(layer, which)):
                 places.setdefault(id(internals.original_of(variable)), []).append(Place(i, layer.name, k))
-    return list(places.values())
+    return places
 
 
 def tie(parts: Sequence[keras.Model], ties: Sequence[Sequence[Place]]) -> Iterator[keras.Model]:

@@ -1,100 +1,36 @@
-"""Proof: run the model and its parts on the same inputs and compare."""
+"""Running a model and its parts on the same inputs, and comparing what they make."""
 
 from __future__ import annotations
 
-import html
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
+import numpy.typing as npt
 
-from kerassplit_widget.errors import ModelError, SplitError
+from kerassplit_widget.errors import ModelError, SplitError, first_line
 from kerassplit_widget.models import keras_internals as internals
+from kerassplit_widget.models.verifying.inputs import given_inputs, length_of, random_inputs
+from kerassplit_widget.models.verifying.proofs import Check, Verification
+from kerassplit_widget.models.verifying.states import Apart
+from kerassplit_widget.structure.arguments import whole_number
 
 if TYPE_CHECKING:
-    from kerassplit_widget.models.reading import Reading
     from kerassplit_widget.models.splitting import Split
 
-__all__ = ["Check", "Progress", "Verification", "random_inputs", "verify"]
+__all__ = ["Progress", "verify"]
 
 Progress = Callable[[int, int, str], None]
 
 TOLERANCE = 1e-5
 """Relative to the largest output: what NumPy hand-off may differ by where Keras fuses differently."""
 
-UNKNOWN_IMAGE_SIDE, UNKNOWN_LENGTH = 96, 8
-"""Sizes that stand in for unknown dimensions of random inputs: of images and volumes, and of everything else."""
-
 IN_MEMORY, BY_ARRAYS, SAVED = "chained in memory", "handed on as NumPy arrays", "saved and loaded"
 """The ways of running the parts. The first must give the very numbers of the model."""
-
-TOKEN_LIMIT = 100
-"""Random integers stay below this, or below the smallest vocabulary that reads them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One line of a proof: what was checked, whether it holds, and the figures."""
-
-    name: str
-    ok: bool
-    detail: str
-
-
-@dataclass(frozen=True, slots=True)
-class Verification:
-    """The proof that parts and model are the same.
-
-    Attributes
-    ----------
-    checks : tuple of Check
-    max_abs_diff : float
-        Largest absolute difference between the outputs of the model and of the chained parts, eager.
-    inputs : int
-        On how many inputs they were compared.
-    """
-
-    checks: tuple[Check, ...]
-    max_abs_diff: float
-    inputs: int
-
-    @property
-    def ok(self) -> bool:
-        """Whether every check holds."""
-        return all(check.ok for check in self.checks)
-
-    @property
-    def exact(self) -> bool:
-        """Whether the chained parts gave the very same numbers."""
-        return self.max_abs_diff == 0.0
-
-    def sentence(self) -> str:
-        """Say the result in one sentence."""
-        if not self.ok:
-            failed = "; ".join(f"{c.name}: {c.detail}" for c in self.checks if not c.ok)
-            return f"Not proved: {failed}."
-        equal = "exact" if self.exact else f"within {self.max_abs_diff:.1e}"
-        many = f"{self.inputs} inputs" if self.inputs != 1 else "1 input"
-        weights = next(c.name for c in self.checks if c.name.startswith("weights"))
-        return f"parts = model, {equal} on {many}; {weights}; model untouched"
-
-    def __repr__(self) -> str:
-        width = max(len(check.name) for check in self.checks)
-        lines = [f"{'ok ' if c.ok else 'NOT'} {c.name:<{width}}  {c.detail}" for c in self.checks]
-        return "\n".join([self.sentence(), *lines])
-
-    def _repr_html_(self) -> str:
-        rows = "".join(
-            f"<tr><td>{'✓' if c.ok else '✗'}</td><td style='text-align:left'>{html.escape(c.name)}</td>"
-            f"<td style='text-align:left'>{html.escape(c.detail)}</td></tr>"
-            for c in self.checks
-        )
-        return f"<p>{html.escape(self.sentence())}</p><table>{rows}</table>"
 
 
 def verify(
@@ -107,8 +43,12 @@ def verify(
     progress: Progress | None = None,
 ) -> Verification:
     """Compare a model with its parts. See `Split.verify`."""
+    rounds, seed = whole_number("rounds", rounds), whole_number("seed", seed, 0)
     model = split.model
-    batches = [data] if data is not None else [random_inputs(split, seed + i) for i in range(rounds)]
+    if data is None:
+        batches = [random_inputs(split, seed + i) for i in range(rounds)]
+    else:
+        batches = given_inputs(split, data, rounds)
     ways = {IN_MEMORY: internals.as_tensor, BY_ARRAYS: _array}
     steps = _Steps(progress, len(batches) * (1 + (len(ways) + save) * len(split)) + save + 1)
     loaded, failed = None, list[Check]()
@@ -118,34 +58,54 @@ def verify(
         if loaded is not None:
             ways[SAVED] = _array
     apart = dict.fromkeys(ways, 0.0)
+    broken: dict[str, str] = {}
     unlike, scale = "", 0.0
     for batch in batches:
         steps.begin("running the model")
         expected = _run(model, batch)
         scale = max(scale, _largest(expected))
         for way, hand_on in ways.items():
+            if way in broken:
+                continue
             runs = loaded if way == SAVED and loaded is not None else split
-            found = runs.run(batch, training=False, hand_on=_watched(runs, hand_on, way, steps))
+            try:
+                found = _run_parts(runs, batch, hand_on, way, steps)
+            except _BrokenError as why:
+                broken[way], apart[way] = str(why), float("inf")
+                continue
             unlike = unlike or _unlike(expected, found, split.manifest.outputs)
             apart[way] = max(apart[way], _difference(expected, found))
     steps.begin("comparing the weights")
-    checks = [Check("output structure", not unlike, unlike or "as the model's")]
+    compared = len(broken) < len(ways)
+    checks = [Check("output structure", not unlike, unlike or "as the model's")] if compared else []
     for way, difference in apart.items():
         allowed = 0.0 if way == IN_MEMORY else TOLERANCE * max(1.0, scale)
         most = f"at most {allowed:.3g}" if allowed else "must be 0"
-        checks.append(Check(way, difference <= allowed, f"largest difference {difference:.3g}, {most}"))
+        detail = broken.get(way, f"largest difference {difference:.3g}, {most}")
+        checks.append(Check(way, difference <= allowed, detail))
     checks += [*failed, _weights(split), _untouched(split)]
     steps.end()
-    return Verification(tuple(checks), apart[IN_MEMORY], len(batches) if data is None else _length(data))
+    inputs = len(batches) if data is None else sum(map(length_of, batches))
+    return Verification(tuple(checks), apart[IN_MEMORY], inputs)
 
 
 class _Steps:
-    """Tells how far the proof has come, before each of its steps; what the listener raises ends the proof there."""
+    """Tells how far the proof has come, before each of its steps; what the listener raises ends the proof there.
+
+    Attributes
+    ----------
+    part : int
+        The part that was begun last, counted from 1.
+    raised : Exception or None
+        What the listener has raised.
+    """
 
     def __init__(self, progress: Progress | None, total: int) -> None:
         self._progress = progress
         self._total = total
         self._begun = 0
+        self.part = 1
+        self.raised: Exception | None = None
 
     def begin(self, what: str) -> None:
         self._tell(self._begun, what)
@@ -155,8 +115,13 @@ class _Steps:
         self._tell(self._total, "compared")
 
     def _tell(self, done: int, what: str) -> None:
-        if self._progress is not None:
+        if self._progress is None:
+            return
+        try:
             self._progress(done, self._total, what)
+        except Exception as error:
+            self.raised = error
+            raise
 
 
 def _watched(split: Split, hand_on: Callable[[Any], Any], way: str, steps: _Steps) -> Callable[[Any], Any]:
@@ -170,6 +135,7 @@ def _watched(split: Split, hand_on: Callable[[Any], Any], way: str, steps: _Step
         nonlocal count
         count += 1
         if count in begins:
+            steps.part = begins[count]
             steps.begin(f"running part {begins[count]} of {len(wires)}, {way}")
         return hand_on(tensor)
 
@@ -186,63 +152,31 @@ def _save_and_load(split: Split) -> tuple[Split | None, list[Check]]:
         return None, [Check(SAVED, False, str(error).strip().splitlines()[0])]
 
 
-def random_inputs(split: Split, seed: int = 0) -> Any:
-    """Make random inputs that fit a model's input specs.
-
-    Parameters
-    ----------
-    split : Split
-    seed : int
-
-    Returns
-    -------
-    structure of numpy.ndarray
-        As the model takes them, batch size 1 unless it is fixed: normal numbers for floats, whole numbers within the
-        vocabulary of the embeddings that read them, true or false for booleans.
-    """
-    generator = np.random.default_rng(seed)
-    reading = split.reading
-    assert reading is not None  # `split.model` was there
-    function = reading.function
-    vocabulary = _vocabularies(reading)
-    made = []
-    for name, tensor in zip(reading.graph.inputs, function.inputs, strict=True):
-        unknown = UNKNOWN_IMAGE_SIDE if len(tensor.shape) >= 4 else UNKNOWN_LENGTH
-        shape = tuple((1 if axis == 0 else unknown) if dim is None else dim for axis, dim in enumerate(tensor.shape))
-        if tensor.dtype == "bool":
-            made.append(generator.random(shape) < 0.5)
-        elif "int" in tensor.dtype:
-            made.append(generator.integers(0, vocabulary.get(name, TOKEN_LIMIT), shape).astype(tensor.dtype))
-        else:
-            numbers = generator.standard_normal(shape).astype("float32")
-            made.append(keras.ops.cast(numbers, tensor.dtype) if tensor.dtype != "float32" else numbers)
-    return keras.tree.pack_sequence_as(internals.input_structure(function), made)
-
-
-def _vocabularies(reading: Reading) -> dict[str, int]:
-    """From a tensor that embeddings read to the smallest number of tokens that they all know."""
-    limits: dict[str, int] = {}
-    for step in reading.steps:
-        sizes = [layer.input_dim for layer in _within(step.node.operation) if isinstance(layer, keras.layers.Embedding)]
-        for name in step.call.inputs if sizes else ():
-            limits[name] = min(*sizes, limits.get(name, TOKEN_LIMIT))
-    return limits
-
-
-def _within(operation: internals.Operation) -> list[internals.Operation]:
-    """List an operation and the layers inside it."""
-    inside = internals.layers_within(operation) if isinstance(operation, keras.layers.Layer) else []
-    return [operation, *inside]
-
-
 def _run(model: keras.Model, batch: Any) -> Any:
     try:
-        return model(batch, training=False)
+        with Apart():
+            return model(batch, training=False)
     except Exception as error:
-        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise ModelError(
-            f"The model {model.name!r} itself does not run on these inputs: {first} "
+            f"The model {model.name!r} itself does not run on these inputs: {first_line(error, 240)} "
             "Give inputs that fit: verify(data=...)."
+        ) from error
+
+
+class _BrokenError(Exception):
+    """A part does not take what comes before it; says so."""
+
+
+def _run_parts(split: Split, batch: Any, hand_on: Callable[[Any], Any], way: str, steps: _Steps) -> Any:
+    try:
+        with Apart():
+            return split.run(batch, training=False, hand_on=_watched(split, hand_on, way, steps))
+    except Exception as error:
+        if isinstance(error, SplitError) or error is steps.raised:
+            raise
+        raise _BrokenError(
+            f"part {steps.part} does not run on what comes before it ({first_line(error, 240)}); "
+            "parts hand tensors on as Keras declares them, which some layers do not keep to"
         ) from error
 
 
@@ -272,10 +206,17 @@ def _unlike(expected: Any, found: Any, names: Any) -> str:
 def _difference(expected: Any, found: Any) -> float:
     """Largest absolute difference; not-a-number in the same places is equal, elsewhere infinitely different."""
     worst = 0.0
-    for a, b in zip(_arrays(expected), _arrays(found), strict=True):
+    wanted, made = _arrays(expected), _arrays(found)
+    if len(wanted) != len(made):
+        return float("inf")
+    for a, b in zip(wanted, made, strict=True):
         if a.shape != b.shape:
             return float("inf")
-        a, b = a.astype("float64"), b.astype("float64")
+        if a.dtype.kind not in _NUMBERS:
+            if not np.array_equal(a, b):
+                return float("inf")
+            continue
+        a, b = _wide(a), _wide(b)
         if not np.array_equal(np.isnan(a), np.isnan(b)):
             return float("inf")
         with np.errstate(invalid="ignore"):
@@ -285,12 +226,17 @@ def _difference(expected: Any, found: Any) -> float:
 
 
 def _largest(structure: Any) -> float:
-    values = [np.abs(a[np.isfinite(a)]) for a in (x.astype("float64") for x in _arrays(structure))]
+    numbers = [_wide(a) for a in _arrays(structure) if a.dtype.kind in _NUMBERS]
+    values = [np.abs(a[np.isfinite(a)]) for a in numbers]
     return max((float(v.max(initial=0.0)) for v in values), default=0.0)
 
 
-def _length(data: Any) -> int:
-    return int(keras.tree.flatten(data)[0].shape[0])
+_NUMBERS = "biufcV"
+"""Kinds of arrays that hold numbers; ``V`` are those that NumPy has not, such as bfloat16. Others hold words."""
+
+
+def _wide(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    return array.astype("complex128" if array.dtype.kind == "c" else "float64")
 
 
 def _weights(split: Split) -> Check:

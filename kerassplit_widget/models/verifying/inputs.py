@@ -1,0 +1,219 @@
+"""What models and parts are compared on: random inputs, or the batches that people give."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from kerassplit_widget.errors import SplitError
+from kerassplit_widget.models import keras_internals as internals
+
+if TYPE_CHECKING:
+    from kerassplit_widget.models.reading import Reading
+    from kerassplit_widget.models.splitting import Split
+
+__all__ = ["given_inputs", "length_of", "random_inputs"]
+
+UNKNOWN_IMAGE_SIDE, UNKNOWN_LENGTH = 96, 8
+"""Sizes that stand in for unknown dimensions of random inputs: of images and volumes, and of everything else."""
+
+TOKEN_LIMIT = 100
+"""Random integers stay below this, or below the smallest vocabulary that reads them."""
+
+LOOKUPS = (keras.layers.StringLookup, keras.layers.IntegerLookup, keras.layers.TextVectorization)
+"""Layers that know a vocabulary."""
+
+
+def random_inputs(split: Split, seed: int = 0) -> Any:
+    """Make random inputs that fit a model's input specs.
+
+    Parameters
+    ----------
+    split : Split
+    seed : int
+
+    Returns
+    -------
+    structure of numpy.ndarray
+        As the model takes them, batch size 1 unless it is fixed: normal numbers for floats, whole numbers within the
+        vocabulary of the embeddings that read them, true or false for booleans, words that the lookups know for
+        strings. All are backend tensors if one is of a dtype that NumPy has not, as Keras takes no mixture.
+    """
+    generator = np.random.default_rng(seed)
+    reading = split.reading
+    assert reading is not None  # `split.model` was there
+    function = reading.function
+    readers = _readers(reading)
+    made: list[Any] = []
+    for name, tensor in zip(reading.graph.inputs, function.inputs, strict=True):
+        unknown = UNKNOWN_IMAGE_SIDE if len(tensor.shape) >= 4 else UNKNOWN_LENGTH
+        shape = tuple((1 if axis == 0 else unknown) if dim is None else dim for axis, dim in enumerate(tensor.shape))
+        made.append(_values(generator, shape, tensor.dtype, readers.get(name, _Reader())))
+    if any(tensor.dtype not in _OF_NUMPY for tensor in function.inputs):
+        made = [
+            keras.ops.convert_to_tensor(values, dtype=tensor.dtype)
+            for values, tensor in zip(made, function.inputs, strict=True)
+        ]
+    return keras.tree.pack_sequence_as(internals.input_structure(function), made)
+
+
+_INTEGERS = frozenset(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64))
+_OF_NUMPY = _INTEGERS | {"bool", "string", "float16", "float32", "float64", "complex64", "complex128"}
+"""The dtypes of inputs that NumPy has too, by the names that Keras gives them."""
+
+
+class _Reader(NamedTuple):
+    """What the layers that read an input need.
+
+    Attributes
+    ----------
+    limit : int or None
+        Whole numbers stay below it.
+    counts : bool
+        Whether the input is whole numbers for certain, as a layer, not one inside it, has the limit.
+    words : tuple
+        What a lookup knows; of strings, phrases where that takes them apart.
+    """
+
+    limit: int | None = None
+    counts: bool = False
+    words: tuple[Any, ...] = ()
+    phrases: bool = False
+
+
+def _values(generator: np.random.Generator, shape: tuple[int, ...], dtype: str, reader: _Reader) -> npt.NDArray[Any]:
+    """Make random values of a dtype; of one that NumPy has not, what is to be cast to it."""
+    if dtype == "string":
+        words = [str(word) for word in reader.words] or [str(number) for number in range(TOKEN_LIMIT)]
+        many = UNKNOWN_LENGTH if reader.phrases else 1
+        chosen = generator.integers(0, len(words), (*shape, many)).reshape(-1, many)
+        return np.array([" ".join(words[n] for n in row) for row in chosen], dtype=object).reshape(shape)
+    if dtype == "bool":
+        return generator.random(shape) < 0.5
+    numbers: npt.NDArray[Any]
+    if "int" in dtype or reader.counts:
+        known = np.array(reader.words)
+        if len(known) and known.dtype.kind in "iu":
+            numbers = generator.choice(known, shape)
+        else:
+            numbers = generator.integers(0, reader.limit or TOKEN_LIMIT, shape)
+    else:
+        numbers = generator.standard_normal(shape)
+    if dtype.startswith("complex"):
+        numbers = numbers + 1j * generator.standard_normal(shape)
+    return numbers.astype(dtype if dtype in _OF_NUMPY else "float32")
+
+
+def _readers(reading: Reading) -> dict[str, _Reader]:
+    """From a tensor to what the layers that read it need: the smallest of several limits, the first vocabulary."""
+    found: dict[str, _Reader] = {}
+    for step in reading.steps:
+        layers = _within(step.node.operation)
+        limits = [size for size in map(_limit, layers) if size is not None]
+        lookups = [layer for layer in layers if isinstance(layer, LOOKUPS)]
+        for name in step.call.inputs if limits or lookups else ():
+            known = found.get(name, _Reader())
+            limit = min([*limits, *([] if known.limit is None else [known.limit])], default=None)
+            found[name] = known._replace(limit=limit, counts=known.counts or _limit(layers[0]) is not None)
+            if lookups and not known.words:
+                found[name] = found[name]._replace(
+                    words=tuple(lookups[0].get_vocabulary(include_special_tokens=False)),
+                    phrases=isinstance(lookups[0], keras.layers.TextVectorization),
+                )
+    return found
+
+
+def _limit(layer: internals.Operation) -> int | None:
+    """Return the number of different whole numbers that a layer knows; None where that does not matter."""
+    if isinstance(layer, keras.layers.Embedding):
+        return min(int(layer.input_dim), TOKEN_LIMIT)
+    if isinstance(layer, keras.layers.CategoryEncoding) and layer.num_tokens is not None:
+        return min(int(layer.num_tokens), TOKEN_LIMIT)
+    return None
+
+
+def _within(operation: internals.Operation) -> list[internals.Operation]:
+    """List an operation and the layers inside it."""
+    inside = internals.layers_within(operation) if isinstance(operation, keras.layers.Layer) else []
+    return [operation, *inside]
+
+
+def given_inputs(split: Split, data: Any, rounds: int) -> list[Any]:
+    """Take from what people give the batches to compare on.
+
+    Parameters
+    ----------
+    split : Split
+    data : structure of tensors, or iterable of such
+        An iterable that is no tensor, list, tuple or dict gives a batch at a time: a ``tf.data.Dataset``, a
+        `keras.utils.PyDataset`, a loader, a generator.
+    rounds : int
+        How many batches to take at most of an iterable; no more are asked for.
+
+    Returns
+    -------
+    list of structure of tensors
+        The inputs of each batch. Of ``(x, y)`` and ``(x, y, weights)`` that is x, unless the model itself takes so many
+        tensors.
+
+    Raises
+    ------
+    SplitError
+        If there is no batch, or one without examples.
+    """
+    stream = _stream(data)
+    batches = [data] if stream is None else [_inputs(split, batch) for batch in islice(stream, rounds)]
+    if not batches:
+        raise SplitError(f"data= is a {type(data).__name__} that gives no batch: there is nothing to compare on.")
+    for batch in batches:
+        if any(isinstance(leaf, keras.KerasTensor) for leaf in keras.tree.flatten(batch)):
+            raise SplitError("data= has symbolic tensors, which hold no numbers to compare on: give arrays or tensors.")
+        if any(tuple(leaf.shape)[:1] == (0,) for leaf in _leaves(batch)):
+            raise SplitError("data= has a batch of 0 examples: there is nothing to compare on. Give 1 or more.")
+    return batches
+
+
+def _stream(data: Any) -> Iterator[Any] | None:
+    """Return the batches that data come in; None if they are one batch."""
+    if isinstance(data, keras.utils.PyDataset):  # in old versions of Keras these are no iterables
+        return _of_dataset(data)
+    structure = isinstance(data, Mapping | list | tuple | str | bytes) or hasattr(data, "shape")
+    return iter(data) if isinstance(data, Iterable) and not structure else None
+
+
+def _of_dataset(data: Any) -> Iterator[Any]:
+    many = data.num_batches  # None: they never end
+    number = 0
+    while many is None or number < many:
+        yield data[number]
+        number += 1
+
+
+def _inputs(split: Split, batch: Any) -> Any:
+    """Leave out targets and weights, where the batch as a whole cannot be what the model takes."""
+    if isinstance(batch, tuple | list) and 1 <= len(batch) <= 3 and not _fits(split, batch) and _fits(split, batch[0]):
+        return batch[0]
+    return batch
+
+
+def _fits(split: Split, batch: Any) -> bool:
+    try:
+        split.manifest.match_inputs(batch)
+    except SplitError:
+        return False
+    return True
+
+
+def _leaves(batch: Any) -> list[Any]:
+    """List the tensors of a batch; an optional input may be None."""
+    return [leaf for leaf in keras.tree.flatten(batch) if hasattr(leaf, "shape")]
+
+
+def length_of(batch: Any) -> int:
+    """Count the examples in a batch: the first dimension of the first tensor that has one, or 1."""
+    return next((int(leaf.shape[0]) for leaf in _leaves(batch) if len(leaf.shape) > 0), 1)
