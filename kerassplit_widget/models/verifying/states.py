@@ -24,7 +24,7 @@ class Apart(keras.StatelessScope):  # type: ignore[misc]  # Keras ships no types
     --------
     >>> variable = keras.Variable([1.0])
     >>> with Apart() as scope:
-    ...     variable.assign([2.0])
+    ...     _ = variable.assign([2.0])
     ...     float(variable[0])
     2.0
     >>> float(variable[0]), [each is variable for each in scope.changed.values()]
