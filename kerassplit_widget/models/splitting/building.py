@@ -18,7 +18,7 @@ from kerassplit_widget.models.twins import Copies, Twins
 from kerassplit_widget.structure.graph import mask_name
 from kerassplit_widget.structure.wiring import Wire
 
-__all__ = ["Builder", "names_of", "open_groups", "reopen", "safe"]
+__all__ = ["Builder", "collapse", "names_of", "open_groups", "reopen", "safe"]
 
 
 def safe(name: str) -> str:
@@ -58,6 +58,30 @@ def reopen(reading: Reading, cut_through: set[str]) -> tuple[Reading, dict[int, 
         return reading, {n: n for n in range(len(names))}
     again = read_steps(reading.model, expand=sorted(cut_through), input_shapes=reading.input_shapes)
     return again, {n: home[name] for n, name in enumerate(again.graph.names)}
+
+
+def collapse(reading: Reading, heads: list[frozenset[int]]) -> tuple[Reading, list[set[int]]]:
+    """Read again with only those nested models open that a cut goes through; the others stay whole in a part."""
+    names = reading.graph.names
+    members: dict[str, list[int]] = {}
+    for n, name in enumerate(names):
+        for group in open_groups(name):
+            members.setdefault(group, []).append(n)
+    cut_through = {
+        group for group, inside in members.items() for head in heads if 0 < sum(n in head for n in inside) < len(inside)
+    }
+    while True:
+        again, home = reopen(reading, cut_through)
+        mapped = [{n for n in home if home[n] in head} for head in heads]
+        torn = {
+            again.graph.names[source]
+            for head in mapped
+            for n in head
+            for source in set(again.graph.computed_predecessors[n]) - head
+        }
+        if not torn:
+            return again, mapped
+        cut_through |= torn  # nested models that hand an input on, to a call of an earlier part than theirs
 
 
 def names_of(structure: Any, reading: Reading) -> Any:

@@ -14,7 +14,7 @@ from kerassplit_widget.models import keras_internals as internals
 from kerassplit_widget.models.cutting import place_cuts
 from kerassplit_widget.models.planning import Plan
 from kerassplit_widget.models.reading import Expand, Reading, Shapes, read_steps
-from kerassplit_widget.models.splitting.building import Builder, names_of, open_groups, reopen
+from kerassplit_widget.models.splitting.building import Builder, collapse, names_of
 from kerassplit_widget.models.splitting.folders import load_split, save_split
 from kerassplit_widget.models.splitting.joining import join_parts
 from kerassplit_widget.models.splitting.manifest import Manifest, Spec
@@ -350,7 +350,7 @@ def split(
     reading = read_steps(model, expand=expand, input_shapes=input_shapes)
     placed = place_cuts(reading, cuts)
     before = internals.fingerprint(model)
-    reading, heads = _collapse(reading, [cut.head for cut in placed])
+    reading, heads = collapse(reading, [cut.head for cut in placed])
     wires = wire_parts(reading.graph, heads, direct=wiring == "direct")
     for i, wire in enumerate(wires, 1):
         if not wire.returns:
@@ -388,27 +388,3 @@ def split(
         batch_is_fixed=builder.batch_is_fixed,
     )
     return Split(manifest, parts, reading, before)
-
-
-def _collapse(reading: Reading, heads: list[frozenset[int]]) -> tuple[Reading, list[set[int]]]:
-    """Read again with only those nested models open that a cut goes through; the others stay whole in a part."""
-    names = reading.graph.names
-    members: dict[str, list[int]] = {}
-    for n, name in enumerate(names):
-        for group in open_groups(name):
-            members.setdefault(group, []).append(n)
-    cut_through = {
-        group for group, inside in members.items() for head in heads if 0 < sum(n in head for n in inside) < len(inside)
-    }
-    while True:
-        again, home = reopen(reading, cut_through)
-        mapped = [{n for n in home if home[n] in head} for head in heads]
-        torn = {
-            again.graph.names[source]
-            for head in mapped
-            for n in head
-            for source in set(again.graph.computed_predecessors[n]) - head
-        }
-        if not torn:
-            return again, mapped
-        cut_through |= torn  # nested models that hand an input on, to a call of an earlier part than theirs
