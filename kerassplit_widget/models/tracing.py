@@ -206,7 +206,9 @@ def _refuse_assignments(twin: Any, scope: keras.StatelessScope) -> None:
     changed = [variable for variable in twin.variables if id(variable) in scope.state_mapping]
     if any(variable.name == "seed_generator_state" for variable in changed):
         raise Refusal("its call() draws random numbers itself")
-    raise Refusal(f"its call() assigns to {changed[0].path!r}" if changed else "its call() assigns to a variable")
+    if not changed:
+        raise Refusal("its call() assigns to a variable")
+    raise Refusal(f"its call() assigns to {'/'.join(changed[0].path.split('/')[-2:])!r}")
 
 
 def _outline(body: Body) -> list[tuple[str, str, int]]:

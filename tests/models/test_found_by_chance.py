@@ -211,3 +211,14 @@ def test_two_heads_can_be_cut_one_after_the_other():
     for cuts in (["head_a", "head_b"], ks.cut_candidates(model)):
         split = ks.split(model, cuts)
         assert len(split) == len(cuts) + 1 and split.verify(rounds=1).exact
+
+
+def test_a_nested_model_with_an_input_that_it_does_not_read():
+    i, j = keras.Input((4,), name="i"), keras.Input((4,), name="j")
+    sub = keras.Model([i, j], D(4, name="inner")(i), name="sub")
+    x = keras.Input((4,), name="x")
+    late = D(4, name="late")(x)
+    y = D(2, name="out")(D(4, name="mid")(sub([D(4, name="early")(x), late])))
+    model = keras.Model(x, [y, D(3, name="other")(late)])
+    assert prove(model, ["mid"]).cuts == (("mid",),)
+    prove(model, ["sub/inner", "out"])

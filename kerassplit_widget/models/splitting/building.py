@@ -73,15 +73,18 @@ def collapse(reading: Reading, heads: list[frozenset[int]]) -> tuple[Reading, li
     while True:
         again, home = reopen(reading, cut_through)
         mapped = [{n for n in home if home[n] in head} for head in heads]
+        # Closed models that hand an input on, or do not read one, seem to read it before the call that makes it.
         torn = {
-            again.graph.names[source]
+            again.graph.names[either]
             for head in mapped
             for n in head
             for source in set(again.graph.computed_predecessors[n]) - head
+            for either in (n, source)
+            if again.graph.names[either] not in reading.graph.number
         }
         if not torn:
             return again, mapped
-        cut_through |= torn  # nested models that hand an input on, to a call of an earlier part than theirs
+        cut_through |= torn
 
 
 def names_of(structure: Any, reading: Reading) -> Any:
