@@ -103,7 +103,6 @@ def first_line(error: BaseException, most: int = 160) -> str:
     'KeyError'
     """
     lines = [line.strip() for line in re.sub(r"\x1b\[[0-9;]*m", "", str(error)).splitlines() if line.strip()]
-    if len(lines) > 1 and lines[0].startswith("Exception encountered when calling"):
-        lines = lines[1:]
-    first = lines[0] if lines else type(error).__name__
+    telling = [line for line in lines if not line.startswith("Exception encountered when calling")]
+    first = [*telling, *lines, type(error).__name__][0]
     return first if len(first) <= most else f"{first[: most - 1]}…"

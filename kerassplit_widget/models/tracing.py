@@ -9,7 +9,6 @@ pass stays one call, with the reason.
 from __future__ import annotations
 
 import contextlib
-import re
 import types
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from kerassplit_widget.errors import first_line
 from kerassplit_widget.models import keras_internals as internals
 from kerassplit_widget.models.keras_internals import Node, Operation
 from kerassplit_widget.models.twins import Copies, Twins
@@ -120,7 +120,7 @@ def _trace(node: Node, twin: Any, training: bool | None = None) -> Body:
         except Exception as error:
             unknown = any(None in tensor.shape for tensor in node.input_tensors)
             hint = "; input_shapes= may help, which fixes unknown dimensions" if unknown else ""
-            raise Refusal(f"its call() cannot be traced: {_first_line(error)}{hint}") from None
+            raise Refusal(f"its call() cannot be traced: {first_line(error)}{hint}") from None
     _refuse_assignments(twin, scope)
     outputs = keras.tree.flatten(results)
     if len(outputs) != len(node.outputs) or not all(isinstance(x, keras.KerasTensor) for x in outputs):
@@ -240,7 +240,7 @@ def _compare(node: Node, twin: Any, body: Body, given: dict[int, Any]) -> None:
     try:
         expected = keras.tree.flatten(twin(*arguments.args, **arguments.kwargs))
     except Exception as error:
-        raise Refusal(f"it could not be run to check the trace: {_first_line(error)}") from None
+        raise Refusal(f"it could not be run to check the trace: {first_line(error)}") from None
     try:
         known = dict(given)
         for each in body.nodes:
@@ -249,7 +249,7 @@ def _compare(node: Node, twin: Any, body: Body, given: dict[int, Any]) -> None:
             known.update(zip(map(id, each.outputs), results, strict=True))
         found = [known[id(tensor)] for tensor in body.outputs]
     except Exception as error:
-        raise Refusal(f"what was traced holds for one shape only: {_first_line(error)}") from None
+        raise Refusal(f"what was traced holds for one shape only: {first_line(error)}") from None
     for a, b in zip(expected, found, strict=True):
         x, y = keras.ops.convert_to_numpy(a), keras.ops.convert_to_numpy(b)
         if x.shape != y.shape or not np.array_equal(x, y, equal_nan=x.dtype.kind == "f"):
@@ -262,12 +262,3 @@ def _example(tensor: keras.KerasTensor, size: int, generator: np.random.Generato
     if "float" in tensor.dtype:
         return keras.ops.convert_to_tensor(generator.standard_normal(shape).astype("float32"), dtype=tensor.dtype)
     return keras.ops.cast(generator.integers(0, 2, shape), tensor.dtype)
-
-
-def _first_line(error: Exception) -> str:
-    """Return the first line of an error that tells something: Keras puts colours and its own preamble around it."""
-    text = re.sub("\x1b\\[[0-9;]*m", "", str(error))
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    telling = [line for line in lines if not line.startswith("Exception encountered when calling")]
-    first = telling[0] if telling else type(error).__name__
-    return first if len(first) <= 160 else f"{first[:159]}…"

@@ -9,32 +9,14 @@ from random import Random
 import pytest
 from drawing_metrics import alike, overlaps, quality
 
+from benchmarks.drawing import Drawing
 from kerassplit_widget.structure.layout import Layout, lay_out, search
 
 Graph = list[list[int]]
 
 
-class Network:
-    """Builds graphs call by call; the numbers are a topological order."""
-
-    def __init__(self) -> None:
-        self.successors: Graph = []
-
-    def call(self, *inputs: int) -> int:
-        self.successors.append([])
-        new = len(self.successors) - 1
-        for source in dict.fromkeys(inputs):
-            self.successors[source].append(new)
-        return new
-
-    def chain(self, start: int, calls: int) -> int:
-        for _ in range(calls):
-            start = self.call(start)
-        return start
-
-
 def unet_plus_plus(depth: int = 4) -> Graph:
-    net = Network()
+    net = Drawing()
     nodes = {(0, 0): net.chain(net.call(), 3)}
     for i in range(1, depth + 1):
         nodes[i, 0] = net.chain(nodes[i - 1, 0], 4)
@@ -48,7 +30,7 @@ def unet_plus_plus(depth: int = 4) -> Graph:
 
 
 def all_to_all(steps: int) -> Graph:
-    net = Network()
+    net = Drawing()
     made = [net.call()]
     for _ in range(steps):
         made.append(net.chain(net.call(*made), 2))
@@ -58,7 +40,7 @@ def all_to_all(steps: int) -> Graph:
 
 def cells(count: int) -> Graph:
     """Cells that read the two cells before them, with branches of several calls, as NASNet's do."""
-    net = Network()
+    net = Drawing()
     before, x = net.call(), net.call(0)
     for _ in range(count):
         left, right = net.call(before), net.call(x)
@@ -69,7 +51,7 @@ def cells(count: int) -> Graph:
 
 def encoder_and_decoder(blocks: int) -> Graph:
     """Attention with masks and position biases that all blocks read, as in T5."""
-    net = Network()
+    net = Drawing()
 
     def attend(x: int, memory: int, *also: int) -> int:
         query, key, value = net.call(x), net.call(memory), net.call(memory)
@@ -175,7 +157,7 @@ def test_two_copies_of_a_core_with_a_tail_of_its_own_each_are_alike_inside():
 
 def transformer(blocks: int, *, prepared: int = 0) -> tuple[Graph, int, list[list[int]]]:
     """Residual attention blocks that all read one mask, each after some calls of its own; mask, and calls of blocks."""
-    net = Network()
+    net = Drawing()
     tokens = net.call()
     mask = net.call()
     x = net.call(net.call(tokens), net.call(tokens))
@@ -220,7 +202,7 @@ def test_a_mask_is_a_bus_at_a_side_and_the_blocks_are_alike_on_the_spine(prepare
 
 @pytest.mark.parametrize("ordered", [False, True])
 def test_inputs_and_outputs_stand_in_the_order_asked_for(ordered: bool):
-    net = Network()
+    net = Drawing()
     names = [net.call() for _ in range(4)]
     joined = net.call(*(net.call(x) for x in (2, 0, 3, 1)))
     outputs = [net.call(joined) for _ in range(3)]
@@ -232,7 +214,7 @@ def test_inputs_and_outputs_stand_in_the_order_asked_for(ordered: bool):
 
 
 def test_a_long_branch_stays_on_the_axis_and_the_other_inputs_stand_on_their_sides():
-    net = Network()
+    net = Drawing()
     left, main, right = net.call(), net.call(), net.call()
     net.call(left, net.chain(main, 9), right)
     for inputs in ([left, main, right], [right, main, left], [main, left, right]):
@@ -242,7 +224,7 @@ def test_a_long_branch_stays_on_the_axis_and_the_other_inputs_stand_on_their_sid
 
 
 def test_a_core_is_turned_so_that_its_inputs_stand_in_their_order():
-    net = Network()
+    net = Drawing()
     a, b = net.call(), net.call()
     first, second = net.call(a), net.call(b)
     net.call(net.call(first, second), first)
