@@ -154,7 +154,7 @@ class Walker:
             seen = internals.observed_masks(node, Twins().of(node.operation), carried)
             if seen is not None:
                 return seen.made, frozenset(names[key] for key in seen.dropped)
-        elif names and not given and _other_than_shown(node, carried):
+        elif names and _other_than_shown(node, carried) and not (given and internals.hands_on_given_masks()):
             return internals.handed_masks(node, carried), frozenset()
         return shown, frozenset()
 
@@ -263,7 +263,7 @@ def with_masks(steps: list[Step], outputs: tuple[str, ...]) -> list[Step]:
     """Find out, from the outputs upwards, which calls need the masks that travel hidden with their inputs.
 
     A call needs them if it uses masks, or hands them on to a call that needs them, or to an output of the model, where
-    the loss uses them; but not if it is given a mask of its own as an argument, which is an edge like any other.
+    the loss uses them. A mask that it is given as an argument is an edge like any other, and used instead of them.
     """
     masked = {tensor.name for step in steps for tensor in step.call.outputs if tensor.mask is not None}
     if not masked:
@@ -272,9 +272,13 @@ def with_masks(steps: list[Step], outputs: tuple[str, ...]) -> list[Step]:
     found = []
     for step in reversed(steps):
         names = [name for name in step.call.inputs if name in masked and name not in step.unmasked]
-        names = [] if internals.given_mask(step.node) else names
+        given = bool(names) and internals.given_mask(step.node)
         hands_on = any(tensor.name in masked and tensor.name in needed for tensor in step.call.outputs)
-        if names and (hands_on or internals.uses_masks(step.node)):
+        if given:
+            wanted = hands_on and not internals.hands_on_given_masks()
+        else:
+            wanted = hands_on or internals.uses_masks(step.node)
+        if names and wanted:
             needed.update(names)
             step = replace(step, call=replace(step.call, masked=tuple(names)))
         found.append(step)

@@ -9,6 +9,7 @@ from keras import layers
 
 import kerassplit_widget as ks
 from kerassplit_widget.errors import CutError
+from kerassplit_widget.models import keras_internals as internals
 from kerassplit_widget.models.reading import read_steps
 
 TOKENS = np.array([[1, 2, 3, 0, 0, 0], [4, 5, 0, 0, 0, 0], [1, 2, 3, 4, 5, 6]], "int32")
@@ -223,9 +224,21 @@ def test_parts_with_masks_save_and_load_and_predict(tmp_path):
 
 def test_a_mask_that_is_made_in_call_only():
     x = tokens()
-    kind = getattr(layers, "ReversibleEmbedding", layers.Embedding)  # new in Keras 3.13
+    new = hasattr(layers, "ReversibleEmbedding")  # since Keras 3.13; where Embedding makes a mask, that is a call
+    kind, cuts = (layers.ReversibleEmbedding, 2) if new else (layers.Embedding, 3)
     y = kind(10, 4, mask_zero=True, name="embed")(x)
-    assert check_all_cuts(keras.Model(x, layers.GRU(3, name="gru")(layers.Dense(4, name="dense")(y))), TOKENS) == 2
+    assert check_all_cuts(keras.Model(x, layers.GRU(3, name="gru")(layers.Dense(4, name="dense")(y))), TOKENS) == cuts
+
+
+def test_a_mask_that_is_given_beside_a_hidden_one():
+    x, given = tokens(), keras.Input((6,), dtype="bool", name="given")
+    y = layers.Dense(4, name="dense")(embedded(x))
+    y = layers.LSTM(4, return_sequences=True, name="lstm")(y, mask=given)
+    after = layers.Dense(4, name="after")(y)
+    model = keras.Model([x, given], layers.MultiHeadAttention(2, 3, name="attend")(after, after))
+    assert check_all_cuts(model, [TOKENS, np.arange(6) < np.array([[5], [1], [3]])]) >= 4
+    steps = {step.call.name: step.call for step in read_steps(model).steps}
+    assert (steps["lstm"].masked == ()) == internals.hands_on_given_masks()  # Keras 3.10 hands on the hidden one
 
 
 @pytest.mark.parametrize("pack", [lambda a, b: [a, b], lambda a, b: (a, b), lambda a, b: {"u": a, "v": b}])

@@ -25,6 +25,7 @@ __all__ = [
     "Shape",
     "given_mask",
     "handed_masks",
+    "hands_on_given_masks",
     "hides_masks",
     "made_mask",
     "mask_of",
@@ -189,8 +190,17 @@ def _makes_unseen(layer: Any) -> bool:
 
 
 def given_mask(node: Node) -> bool:
-    """Tell whether a call is given a mask as an argument, so that Keras does not look for hidden ones."""
+    """Tell whether a call is given a mask as an argument, so that it does not use hidden ones."""
     return any(isinstance(value, keras.KerasTensor) for key, value in node.arguments.kwargs.items() if key == "mask")
+
+
+def hands_on_given_masks() -> bool:
+    """Tell whether what a call hands on is the mask that it is given, rather than the hidden one of its input.
+
+    Keras 3.10 hands on the hidden mask even then. Asked of Keras itself, on a layer that is thrown away.
+    """
+    mask = keras.KerasTensor((None, 1), dtype="bool")
+    return mask_of(keras.layers.Softmax()(keras.KerasTensor((None, 1)), mask=mask)) is mask
 
 
 def uses_masks(node: Node) -> bool:
