@@ -231,9 +231,8 @@ class LayerGraph:
     @cached_property
     def predecessors(self) -> tuple[tuple[int, ...], ...]:
         """For each call the numbers of the calls whose tensors it reads, each once, ascending."""
-        return tuple(
-            tuple(sorted({self.number[self.tensors[name].call] for name in call.inputs})) for call in self.calls
-        )
+        maker = {tensor.name: i for i, call in enumerate(self.calls) for tensor in call.outputs}
+        return tuple(tuple(sorted({maker[name] for name in call.inputs})) for call in self.calls)
 
     @cached_property
     def successors(self) -> tuple[tuple[int, ...], ...]:
@@ -287,7 +286,8 @@ class LayerGraph:
         found: set[int] = set()
         stack = list(start)
         while stack:
-            fresh = set(step[stack.pop()]) - found
-            found |= fresh
-            stack.extend(fresh)
+            for n in step[stack.pop()]:
+                if n not in found:
+                    found.add(n)
+                    stack.append(n)
         return found.difference(start)

@@ -47,8 +47,9 @@ def model_of(inputs: Any, outputs: Any, name: str) -> Functional:
         _write_graph(model, flat_inputs, flat_outputs)
     names = {operation.name for operation in model.operations}
     assert len(names) == len(model.operations)  # saved calls refer to each other by name
-    for layer in model.layers:
-        model._tracker.track(layer)
+    for operation in model.operations:
+        if isinstance(operation, keras.layers.Layer):
+            model._tracker.add_to_store("layers", operation)
     model.build(None)
     model._convert_input_args, model._allow_non_tensor_positional_args = False, True
     model.output_names = [maker_of(tensor).name for tensor in flat_outputs]

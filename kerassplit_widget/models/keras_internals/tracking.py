@@ -19,16 +19,14 @@ _NAMES = "_self_unconditional_dependency_names"
 """The attribute with the same by name."""
 
 _EMPTY: Mapping[str, Callable[[], Any]] = {
-    _DEPENDENCIES: list,
-    _NAMES: dict,
     "_self_unconditional_deferred_dependencies": dict,
     "_self_name_based_restores": set,
     "_self_saveable_object_factories": dict,
     "_self_update_uid": lambda: -1,
 }
-"""The attributes with what hangs on an object, and what they are when nothing does."""
+"""What else TensorFlow keeps of an object, and what that is as long as nothing is to be restored."""
 
-TRACKED = _EMPTY.keys()
+TRACKED = frozenset((_DEPENDENCIES, _NAMES, *_EMPTY))
 """The attributes of an object that TensorFlow keeps its books in."""
 
 
@@ -58,9 +56,11 @@ def track_as_original(state: dict[str, Any], apart: Collection[str]) -> None:
             value = state[name] = type(old.ref)(value)  # wrapped as TensorFlow does with an attribute
         if _is_trackable(value):
             references.append(type(old)(name, value))
-    state.update((key, make()) for key, make in _EMPTY.items() if key in state)
     state[_DEPENDENCIES] = references
     state[_NAMES] = {each.name: each.ref for each in references}
+    for key, make in _EMPTY.items():
+        if key in state:
+            state[key] = make()
 
 
 def track_more(held: Any, more: Sequence[Operation]) -> None:
