@@ -92,17 +92,17 @@ def first_line(error: BaseException, most: int = 160) -> str:
     Returns
     -------
     str
-        Its first line, but of Keras's "Exception encountered when calling" the one behind; its class if it says
-        nothing.
+        Its first line, without an ending mark, but of Keras's "Exception encountered when calling" the one behind; its
+        class if it says nothing.
 
     Examples
     --------
-    >>> first_line(ValueError("Exception encountered when calling Dense.call().\n\nIncompatible shapes"))
+    >>> first_line(ValueError("Exception encountered when calling Dense.call().\n\nIncompatible shapes."))
     'Incompatible shapes'
     >>> first_line(KeyError())
     'KeyError'
     """
     lines = [line.strip() for line in re.sub(r"\x1b\[[0-9;]*m", "", str(error)).splitlines() if line.strip()]
     telling = [line for line in lines if not line.startswith("Exception encountered when calling")]
-    first = [*telling, *lines, type(error).__name__][0]
+    first = [*telling, *lines, type(error).__name__][0].rstrip(":. ")
     return first if len(first) <= most else f"{first[: most - 1]}…"

@@ -28,7 +28,7 @@ def test_closest_says_what_else_there_is(name, names, said):
             TypeError("Exception encountered when calling D.call().\n\n\x1b[1mno strings\x1b[0m\n\nArguments:"),
             "no strings",
         ),
-        (TypeError("Exception encountered when calling D.call()."), "Exception encountered when calling D.call()."),
+        (TypeError("Exception encountered when calling D.call()."), "Exception encountered when calling D.call()"),
         (KeyError(), "KeyError"),
         (ValueError("x" * 200), "x" * 159 + "…"),
     ],

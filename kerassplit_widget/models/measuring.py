@@ -244,7 +244,7 @@ def _runs(parts: Split, x: Any, states: dict[int, keras.Variable]) -> list[Run]:
         known = {name: internals.as_tensor(value) for name, value in matched.items()}
     except (TypeError, ValueError) as error:
         why = first_line(error, 240)
-        raise ModelError(f"The model {manifest.model!r} does not run on these inputs: {why}") from error
+        raise ModelError(f"The model {manifest.model!r} does not run on these inputs: {why}.") from error
     whole = parts.join() if parts.reading is None else Twins().rebuild(parts.reading.function)
     runs: list[Run] = []
     for i, (part, wire) in enumerate(zip(parts.parts, manifest.wires, strict=True)):
@@ -254,7 +254,7 @@ def _runs(parts: Split, x: Any, states: dict[int, keras.Variable]) -> list[Run]:
                 results = keras.tree.flatten(part(given, training=False))
         except Exception as error:
             why = first_line(error, 240)
-            raise ModelError(f"The model {manifest.model!r} does not run on these inputs: {why}") from error
+            raise ModelError(f"The model {manifest.model!r} does not run on these inputs: {why}.") from error
         states.update(scope.changed)
         known.update(zip(wire.returns, map(internals.as_tensor, results), strict=True))
         runs.append((_calls(parts, i, part), details.compiled(_own(part)), given))

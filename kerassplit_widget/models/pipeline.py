@@ -13,10 +13,11 @@ from typing import Any
 
 import keras
 
-from kerassplit_widget.errors import PipelineError
+from kerassplit_widget.errors import PipelineError, first_line
 from kerassplit_widget.models import keras_internals as internals
 from kerassplit_widget.models.splitting import Split
 from kerassplit_widget.models.splitting.manifest import Manifest
+from kerassplit_widget.structure.arguments import whole_number
 
 __all__ = ["RayPipeline"]
 
@@ -101,7 +102,7 @@ class RayPipeline:
             self._ray.init(include_dashboard=False, log_to_driver=False)
         except Exception as error:
             raise PipelineError(
-                f"Ray could not be started on this machine: {_first_line(error)}. Try again, or start it yourself "
+                f"Ray could not be started on this machine: {first_line(error)}. Try again, or start it yourself "
                 "before: ray.init(...)."
             ) from error
 
@@ -177,9 +178,7 @@ class RayPipeline:
             At the batch where a part fails; the results of those before have been yielded. The pipeline can be used
             again if its actors live.
         """
-        most = len(self) + 1 if ahead is None else ahead
-        if not isinstance(most, int) or most < 1:
-            raise PipelineError(f"ahead= is a whole number of batches, at least 1; found {ahead!r}.")
+        most = len(self) + 1 if ahead is None else whole_number("ahead", ahead, error=PipelineError)
         return self._mapped(batches, most)
 
     def _mapped(self, batches: Iterable[Any], most: int) -> Iterator[Any]:
@@ -241,12 +240,12 @@ class RayPipeline:
             values: list[Any] = self._ray.get(references, timeout=timeout)
             return values
         except errors.RayActorError as error:
-            raise PipelineError(f"{where}{self._gone()}: {_first_line(error)}") from error
+            raise PipelineError(f"{where}{self._gone()}: {first_line(error)}") from error
         except errors.RayTaskError as error:
             cause: BaseException = error
             while isinstance(cause, errors.RayTaskError) and cause.cause is not cause:
                 cause = cause.cause
-            raise PipelineError(f"{where}{_first_line(cause)}") from error
+            raise PipelineError(f"{where}{first_line(cause, 240)}") from error
 
     def _gone(self) -> str:
         """Find out which actors are no longer there."""
@@ -273,7 +272,7 @@ class _Part:
             try:
                 self.part = keras.saving.load_model(path, custom_objects=custom_objects, safe_mode=True)
             except Exception as error:
-                raise PipelineError(f"part_{index + 1} cannot be loaded by its actor: {_first_line(error)}") from None
+                raise PipelineError(f"part_{index + 1} cannot be loaded by its actor: {first_line(error)}") from None
 
     def compute(self, *given: Any) -> Any:
         """Compute from the arrays that the part takes those that it returns: one by itself, several as a list."""
@@ -283,7 +282,7 @@ class _Part:
             results = self.part(self.manifest.pack_inputs(self.index, known), training=False)
             arrays = [_array(value) for value in keras.tree.flatten(results)]
         except Exception as error:
-            raise PipelineError(f"part_{self.index + 1} does not run on this: {_first_line(error)}") from None
+            raise PipelineError(f"part_{self.index + 1} does not run on this: {first_line(error)}") from None
         return arrays[0] if len(arrays) == 1 else arrays
 
     def ping(self) -> None:
@@ -308,7 +307,3 @@ def _files(split: Split) -> list[bytes]:
 
 def _array(value: Any) -> Any:
     return None if value is None else keras.ops.convert_to_numpy(value)
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(":. ")

@@ -112,12 +112,15 @@ class Walker:
             if any(frame.names[id(tensor)] in self.masks for tensor in node.input_tensors):
                 raise Refusal("a mask travels hidden into it")
             if inner is None:
-                return trace(node, self.twins.setdefault(id(node.operation), Twins()))
+                return trace(node, self._twins(node.operation))
             _refuse_what_a_graph_does_not_show(node, inner)
             return Body.of_function(inner)
         except Refusal as reason:
             self.collapsed[name] = str(reason)
             return None
+
+    def _twins(self, operation: internals.Operation) -> Twins:
+        return self.twins.setdefault(id(operation), Twins())
 
     def _record(self, frame: _Frame, node: internals.Node, name: str) -> None:
         operation = node.operation
@@ -151,7 +154,7 @@ class Walker:
         }
         given = bool(node.arguments.kwargs) and internals.given_mask(node)
         if internals.hides_masks(node, masked=given or bool(carried)):
-            seen = internals.observed_masks(node, Twins().of(node.operation), carried)
+            seen = internals.observed_masks(node, self._twins(node.operation).of(node.operation), carried)
             if seen is not None:
                 return seen.made, frozenset(names[key] for key in seen.dropped)
         elif names and _other_than_shown(node, carried) and not (given and internals.hands_on_given_masks()):

@@ -286,7 +286,7 @@ def test_what_it_refuses(stand_in):
         with pytest.raises(SplitError, match="The model takes"):
             pipeline({"y": np.ones((1, 6), "float32")})
         for ahead in (0, 1.5):
-            with pytest.raises(PipelineError, match=f"ahead= is a whole number of batches, at least 1; found {ahead}"):
+            with pytest.raises(PipelineError, match=f"ahead= is a whole number, at least 1; found {ahead}"):
                 pipeline.map([], ahead=ahead)
 
 

@@ -268,7 +268,8 @@ class Planner:
         calls = len(self.numbers.calls)
         if asked.parts is not None and asked.parts > calls:
             raise PlanError(
-                f"{asked.parts} parts were asked for, but the model has {calls} calls: ask for at most that many."
+                f"{asked.parts} parts were asked for, but the model has {calls} call{'s' * (calls > 1)}: "
+                "ask for at most that many."
             )
         if asked.objective == "memory":
             return planning.memory(self.held, asked.parts, **watch), "parts" if asked.parts is None else "bytes"

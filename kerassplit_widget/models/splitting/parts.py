@@ -219,6 +219,7 @@ class Split:
             On the parts' variables, flat: not a model of models. It takes and returns what the model did, with the
             parts as they are now, trained or replaced.
         """
+        text_or_none("name", name)
         return join_parts(self._parts, self.manifest, name or self.manifest.model)
 
     def save(self, folder: str | PathLike[str]) -> None:

@@ -158,7 +158,7 @@ def _run(model: keras.Model, batch: Any) -> Any:
             return model(batch, training=False)
     except Exception as error:
         raise ModelError(
-            f"The model {model.name!r} itself does not run on these inputs: {first_line(error, 240)} "
+            f"The model {model.name!r} itself does not run on these inputs: {first_line(error, 240)}. "
             "Give inputs that fit: verify(data=...)."
         ) from error
 

@@ -179,7 +179,7 @@ def one_of(what: str, value: str, known: Iterable[str]) -> str:
 
 def _check_numbers(problem: Problem) -> None:
     if problem.cost.ndim != 1 or not problem.n:
-        raise PlanError("There is nothing to plan: give the cost of at least one call, as a flat list.")
+        raise PlanError("There is nothing to plan: a part has to have at least one call, and there is none.")
     bad = np.flatnonzero(~(np.isfinite(problem.cost) & (problem.cost >= 0)))
     if len(bad):
         raise PlanError(f"Call {bad[0]} costs {problem.cost[bad[0]]:g}: a cost is a finite number, at least 0.")
