@@ -16,7 +16,7 @@ import keras
 from kerassplit_widget.errors import ModelError, PointError, SplitError, closest
 from kerassplit_widget.models import keras_internals as internals
 from kerassplit_widget.models.twins import Twins
-from kerassplit_widget.models.walking import Step, Walker, with_masks
+from kerassplit_widget.models.walking import Step, Walker, with_masks, without_unread
 from kerassplit_widget.structure.arguments import whole_number
 from kerassplit_widget.structure.graph import LayerGraph
 
@@ -187,7 +187,7 @@ def read_steps(model: Any, *, expand: Expand = "nested", input_shapes: Shapes | 
             raise PointError(f"{name!r} cannot be opened: {walker.collapsed[name]}.")
         raise PointError(f"No group is called {name!r}. {closest(name, walker.groups)}")
     outputs = tuple(names[id(tensor)] for tensor in function.outputs)
-    steps = with_masks(walker.steps, outputs)
+    steps = with_masks(without_unread(walker.steps, walker.unread, outputs), outputs)
     graph = LayerGraph(
         name=model.name,
         calls=tuple(step.call for step in steps),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,7 +14,7 @@ from kerassplit_widget.models.tracing import Body, Refusal, can_be_opened, trace
 from kerassplit_widget.models.twins import Twins
 from kerassplit_widget.structure.graph import Call, Tensor, mask_name, tensor_name
 
-__all__ = ["Step", "Walker", "with_masks"]
+__all__ = ["Step", "Walker", "with_masks", "without_unread"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,7 @@ class Walker:
         self.taken: set[str] = set()
         self.masks: dict[str, internals.Shape] = {}
         self.unmasked: set[str] = set()
+        self.unread: set[str] = set()
         self.group_outputs: dict[str, tuple[str, ...]] = {}
 
     def walk(self, function: internals.Functional) -> dict[int, str]:
@@ -84,13 +86,21 @@ class Walker:
             if body is None:
                 self._record(frame, node, name)
             else:
-                self.expanded.add(name)
-                fed = dict.fromkeys(map(id, node.input_tensors)) if body.traced else map(id, node.input_tensors)
-                names = {id(tensor): frame.names[key] for tensor, key in zip(body.inputs, fed, strict=True)}
-                training = node.arguments.kwargs.get("training")
-                training = frame.training if training is None or frame.training is not None else training
-                stack.append(_Frame.open(body, f"{name}/", names, node, training))
+                stack.append(self._entered(frame, node, name, body))
         return outermost
+
+    def _entered(self, frame: _Frame, node: internals.Node, name: str, body: Body) -> _Frame:
+        """Open a group: what is fed in takes the places of the inputs inside."""
+        self.expanded.add(name)
+        if body.traced:  # a tensor that is fed twice is one input
+            fed = list(dict.fromkeys(map(id, node.input_tensors)))
+        else:  # a mask is fed too, which travels with them anyway
+            fed = list(map(id, keras.tree.flatten(node.arguments.args)))
+            self.unread.update(frame.names[id(tensor)] for tensor in node.input_tensors if id(tensor) not in fed)
+        names = {id(tensor): frame.names[key] for tensor, key in zip(body.inputs, fed, strict=True)}
+        training = node.arguments.kwargs.get("training")
+        training = frame.training if training is None or frame.training is not None else training
+        return _Frame.open(body, f"{name}/", names, node, training)
 
     def _free(self, name: str, outputs: int) -> str:
         """Lengthen the name of a call until neither it nor its tensors are called like others."""
@@ -109,12 +119,12 @@ class Walker:
         if not (name in self.wanted if self.wanted is not None else wish):
             return None
         try:
+            if inner is not None:
+                _refuse_what_a_graph_does_not_show(node, inner, self._carried(frame, node))
+                return Body.of_function(inner)
             if any(frame.names[id(tensor)] in self.masks for tensor in node.input_tensors):
                 raise Refusal("a mask travels hidden into it")
-            if inner is None:
-                return trace(node, self._twins(node.operation))
-            _refuse_what_a_graph_does_not_show(node, inner)
-            return Body.of_function(inner)
+            return trace(node, self._twins(node.operation))
         except Refusal as reason:
             self.collapsed[name] = str(reason)
             return None
@@ -141,6 +151,11 @@ class Walker:
         call = Call(name, kind, layer, inputs, tuple(outputs), self.params[id(operation)], node.is_input)
         self.steps.append(Step(call, node, frame.names, frame.training, frozenset(unmasked), unmasks))
 
+    def _carried(self, frame: _Frame, node: internals.Node) -> dict[int, internals.Shape]:
+        """Find the inputs of a call that a mask travels with at run time: from the id of each to the mask's shape."""
+        names = ((id(tensor), frame.names[id(tensor)]) for tensor in node.input_tensors) if self.masks else ()
+        return {key: self.masks[name] for key, name in names if name in self.masks and name not in self.unmasked}
+
     def _masks_of(self, frame: _Frame, node: internals.Node) -> tuple[Sequence[internals.Shape | None], frozenset[str]]:
         """Find the masks that the outputs of a call carry at run time, and the inputs that it takes their masks off.
 
@@ -149,9 +164,7 @@ class Walker:
         """
         shown = [internals.made_mask(node, i) for i in range(len(node.outputs))]
         names = {id(tensor): frame.names[id(tensor)] for tensor in node.input_tensors} if self.masks else {}
-        carried = {
-            key: self.masks[name] for key, name in names.items() if name in self.masks and name not in self.unmasked
-        }
+        carried = self._carried(frame, node)
         given = bool(node.arguments.kwargs) and internals.given_mask(node)
         if internals.hides_masks(node, masked=given or bool(carried)):
             seen = internals.observed_masks(node, self._twins(node.operation).of(node.operation), carried)
@@ -230,19 +243,25 @@ def _call_names(nodes: list[internals.Node], layers: Mapping[int, str]) -> dict[
     return names
 
 
-def _refuse_what_a_graph_does_not_show(node: internals.Node, inner: internals.Functional) -> None:
+def _refuse_what_a_graph_does_not_show(
+    node: internals.Node, inner: internals.Functional, carried: Collection[int]
+) -> None:
     """Refuse to open a nested model in place where that would change something.
 
     It changes nothing when the model is called on its inputs only (a ``training=`` is handed on to the calls inside),
-    and these already have the dtype and rank of its own inputs, so that it converts nothing.
+    and these already have the dtype and rank of its own inputs, so that it converts nothing. Masks that travel with
+    the inputs, the ids of which are `carried`, go on to the calls inside; Keras notes them as an argument ``mask``.
     """
     args, kwargs = node.arguments.args, node.arguments.kwargs
+    fed = keras.tree.flatten(args)
     # of several inputs Keras notes their masks, as a structure of None if they have none
-    filled = {key: value for key, value in kwargs.items() if any(v is not None for v in keras.tree.flatten(value))}
-    given = [name for name in filled if name != "training"]
+    filled = {key: keras.tree.flatten(value) for key, value in kwargs.items()}
+    own = [internals.mask_of(tensor) if id(tensor) in carried else None for tensor in fed]
+    if all(mask is None or mask is known for mask, known in zip(filled.get("mask", ()), own, strict=False)):
+        filled.pop("mask", None)
+    given = [key for key, values in filled.items() if key != "training" and any(v is not None for v in values)]
     if given:
         raise Refusal(f"it is called with {given[0]}=, which would have to be handed on")
-    fed = keras.tree.flatten(args)
     if len(fed) != len(inner.inputs) or not all(isinstance(tensor, keras.KerasTensor) for tensor in fed):
         raise Refusal("it is not called on one tensor for each of its inputs")
     structures = (args[0] if len(args) == 1 else args, internals.input_structure(inner))
@@ -260,6 +279,32 @@ def _alike(a: Any, b: Any) -> bool:
     except (TypeError, ValueError):
         return False
     return True
+
+
+def without_unread(steps: list[Step], unread: Iterable[str], outputs: tuple[str, ...]) -> list[Step]:
+    """Leave out the calls that only make masks which nobody reads, where these travel with a tensor anyway.
+
+    Parameters
+    ----------
+    steps : list of Step
+    unread : iterable of str
+        Masks that were read by what is open now.
+    outputs : tuple of str
+        The tensors that the model returns.
+    """
+    idle = set(unread)
+    if not idle:
+        return steps
+    readers = Counter([*outputs, *(name for step in steps for name in step.call.inputs)])
+    kept = []
+    for step in reversed(steps):
+        made = {tensor.name for tensor in step.call.outputs}
+        if step.call.is_input or not made <= idle or any(readers[name] for name in made):
+            kept.append(step)
+            continue
+        readers.subtract(step.call.inputs)
+        idle.update(step.call.inputs)
+    return kept[::-1]
 
 
 def with_masks(steps: list[Step], outputs: tuple[str, ...]) -> list[Step]:

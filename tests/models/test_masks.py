@@ -78,6 +78,23 @@ def nested(name="sub"):
     return keras.Model(x, layers.LSTM(4, return_sequences=True, name=f"{name}_lstm")(x), name=name)
 
 
+def nested_attention(name="inner"):
+    """Attention in it takes the mask off its own input, too."""
+    x = keras.Input((6, 4))
+    y = layers.Add(name=f"{name}_add")([x, layers.MultiHeadAttention(2, 3, name=f"{name}_attend")(x, x)])
+    return keras.Sequential(
+        [keras.Model(x, y, name=f"{name}_block"), layers.GRU(4, return_sequences=True, name=f"{name}_gru")], name=name
+    )
+
+
+def nested_of_two(name="two"):
+    x, z = keras.Input((6, 4)), keras.Input((6, 4))
+    y = layers.LSTM(4, return_sequences=True, name=f"{name}_lstm")(x)
+    return keras.Model(
+        [x, z], layers.Maximum(name=f"{name}_max")([y, layers.Dense(4, name=f"{name}_dense")(z)]), name=name
+    )
+
+
 def post_norm():
     x = tokens()
     y = embedded(x)
@@ -108,6 +125,16 @@ def out_of_layers_of_layers():
     return keras.Model(x, layers.GRU(3, name="gru")(y)), TOKENS
 
 
+def into_nested_models():
+    x, z = tokens(), tokens("z")
+    y, shared = embedded(x), nested_attention()
+    y = nested_of_two()([shared(y), shared(layers.Dense(4, name="dense")(embedded(z, "other")))])
+    return keras.Model([x, z], [layers.GRU(3, name="gru")(y), layers.MultiHeadAttention(2, 3, name="last")(y, y)]), [
+        TOKENS,
+        OTHERS,
+    ]
+
+
 def merging(kind):
     def make():
         x, z = tokens(), tokens("z")
@@ -132,6 +159,7 @@ MODELS = {
     "shared_memory": shared_memory,
     "blocks": blocks,
     "out_of_layers_of_layers": out_of_layers_of_layers,
+    "into_nested_models": into_nested_models,
     "multiply": merging(layers.Multiply),
     "maximum": merging(layers.Maximum),
     "minimum": merging(layers.Minimum),
@@ -160,6 +188,8 @@ def random_model(seed):
         lambda name: Block(name=name)(some()),
         lambda name: Subclassed(name=name)(some()),
         lambda name: nested(name)(some()),
+        lambda name: nested_attention(name)(some()),
+        lambda name: nested_of_two(name)([some(), some()]),
         lambda name: keras.ops.tanh(some()),
     ]
     for i in range(int(random.integers(5, 10))):
@@ -200,6 +230,20 @@ def test_masks_are_at_every_cut_what_they_are_in_the_model(make):
 @pytest.mark.parametrize("seed", range(16))
 def test_masks_in_random_models(seed):
     assert check_all_cuts(*random_model(seed)) >= 2
+
+
+def test_nested_models_are_opened_where_masks_go_in():
+    model, data = into_nested_models()
+    graph = ks.read(model)
+    assert not graph.collapsed
+    block = {"inner_block/inner_attend", "inner_block/inner_add", "inner_gru"}
+    inside = {f"{call}/{name}" for call in ("inner", "inner#2") for name in block}
+    inside |= {"two/two_lstm", "two/two_dense", "two/two_max"}
+    assert set(graph.names) == {"x", "z", "embed", "other", "dense", "gru", "last"} | inside
+    for a, b in zip(arrays(ks.flatten(model)(data)), arrays(model(data)), strict=True):
+        assert np.array_equal(a, b)
+    split = ks.split(model, ["two/two_max"])  # what only the closed models read goes with them
+    assert [layer.name for layer in split[0].layers if layer.name in ("inner", "two")] == ["inner", "two"]
 
 
 def test_attention_takes_masks_off_what_it_is_called_on():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,6 +57,9 @@ def reopen(reading: Reading, cut_through: set[str]) -> tuple[Reading, dict[int, 
     if len(home) == len(names):
         return reading, {n: n for n in range(len(names))}
     again = read_steps(reading.model, expand=sorted(cut_through), input_shapes=reading.input_shapes)
+    for n, name in reversed(list(enumerate(again.graph.names))):
+        if name not in home:  # it makes a mask that only a closed model reads
+            home[name] = min(home[again.graph.names[reader]] for reader in again.graph.successors[n])
     return again, {n: home[name] for n, name in enumerate(again.graph.names)}
 
 
@@ -73,18 +76,25 @@ def collapse(reading: Reading, heads: list[frozenset[int]]) -> tuple[Reading, li
     while True:
         again, home = reopen(reading, cut_through)
         mapped = [{n for n in home if home[n] in head} for head in heads]
-        # Closed models that hand an input on, or do not read one, seem to read it before the call that makes it.
-        torn = {
-            again.graph.names[either]
-            for head in mapped
-            for n in head
-            for source in set(again.graph.computed_predecessors[n]) - head
-            for either in (n, source)
-            if again.graph.names[either] not in reading.graph.number
-        }
+        torn = {group for head in mapped for group in _torn(again, head, reading)}
         if not torn:
             return again, mapped
         cut_through |= torn
+
+
+def _torn(again: Reading, head: set[int], reading: Reading) -> Iterator[str]:
+    """Name closed models that seem to be before a cut and to read what is behind it, or to be read there.
+
+    So it is with those that hand an input on, or do not read one, or whose mask is made for them alone.
+    """
+    graph, groups = again.graph, reading.graph.groups
+    for n in head:
+        for source in set(graph.computed_predecessors[n]) - head:
+            for either in (n, source):
+                makes_mask = graph.names[either] not in groups and graph.names[either] not in reading.graph.number
+                for each in graph.successors[either] if makes_mask else (either,):
+                    if graph.names[each] in groups:
+                        yield graph.names[each]
 
 
 def names_of(structure: Any, reading: Reading) -> Any:
