@@ -1,3 +1,5 @@
+import re
+
 import keras
 import numpy as np
 import pytest
@@ -318,12 +320,28 @@ def unknown_length():
     return keras.Model(x, layers.ReLU()(x))
 
 
-def test_a_model_of_unknown_dimensions_asks_for_them():
+def test_what_depends_on_unknown_dimensions_is_unknown_and_says_how_to_give_them():
     model = zoo.unknown_dims()
-    with pytest.raises(ModelError, match=r"of the input 'image' .*input_shapes=\{'image': \(128, 128, 3\)\}"):
-        costs(model)
-    with pytest.raises(ModelError, match=r"input_shapes=\{'x': \(128,\)\}"):
-        costs(unknown_length())
+    table = costs(model, batch_size=2)
+    assert re.search(r"of the input 'image' .*input_shapes=\{'image': \(128, 128, 3\)\}", table["conv"].why)
+    assert table["conv"].params == 112 and table["conv"].macs is table["conv"].output_bytes is table.total_macs is None
+    assert table["image"].flops == 0 and table["image"].output_bytes is None
+    assert "input_shapes={'x': (128,)}" in costs(unknown_length()).rows[-1].why
+
+
+def test_behind_a_pooling_the_shapes_are_known_again():
+    image = keras.Input((None, None, 3), name="image")
+    pooled = layers.GlobalAveragePooling2D(name="pool")(layers.Conv2D(8, 3, name="conv")(image))
+    flat = keras.ops.reshape(layers.Conv1D(4, 1, name="line")(keras.ops.reshape(image, (-1, 5, 3))), (-1, 4))
+    model = keras.Model(image, [layers.Dense(4, name="dense")(pooled), layers.Dense(2, name="rest")(flat)])
+    table = costs(model, batch_size=3)
+    assert (table["pool"].output_bytes, table["pool"].flops) == (3 * 8 * 4, None)
+    assert (table["dense"].macs, table["dense"].flops, table["dense"].why) == (3 * 32, 3 * 68, "")
+    assert table["line"].macs is table["rest"].macs is None  # the first dimension is not the batch any more
+
+
+def test_unknown_dimensions_can_be_given():
+    model = zoo.unknown_dims()
     table = costs(model, input_shapes=(16, 12, 3))
     assert table["conv"].macs == 16 * 12 * 27 * 4
     assert costs(model, input_shapes={"image": (2, 16, 12, 3)}).total_macs == 2 * table.total_macs

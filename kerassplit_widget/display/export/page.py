@@ -9,7 +9,6 @@ import os
 import re
 import secrets
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from kerassplit_widget.display import wire
 from kerassplit_widget.display.export.views import encoded, pack_places
 from kerassplit_widget.display.notebook import default_names, parse_names
 from kerassplit_widget.display.session import Session
-from kerassplit_widget.errors import ModelError, SplitError
+from kerassplit_widget.errors import SplitError
 from kerassplit_widget.models.codegen import split_code
 from kerassplit_widget.models.counting import count_reading
 
@@ -142,11 +141,9 @@ def _script() -> str:
 
 def _state(session: Session, traits: Mapping[str, Any]) -> dict[str, Any]:
     graph, cuts = session.graph, session.editor.cuts
-    table = None
-    with suppress(ModelError):  # a dimension is unknown: the page shows everything but costs
-        table = count_reading(session.reading, session.batch_size)
+    table = count_reading(session.reading, session.batch_size)
     packed = session.model_payload()
-    packed["model"]["macs"] = table and table.total_macs
+    packed["model"]["macs"] = table.total_macs
     made = {
         "cuts": session.editor.points,
         "selection": "",
@@ -164,7 +161,7 @@ def _state(session: Session, traits: Mapping[str, Any]) -> dict[str, Any]:
             "_static": True,
             "last_error": "",
         },
-        "costs": None if table is None else wire.costs(table),
+        "costs": wire.costs(table),
         "previews": session.previews(),
         "code": _code(session),
         "places": pack_places(graph, [cut.head for cut in cuts], session.viewer),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from typing import Any, get_args
 
@@ -23,7 +22,7 @@ from kerassplit_widget.display.figures.pages import Page, checked_width, page
 from kerassplit_widget.display.figures.ranges import piece
 from kerassplit_widget.display.figures.words import shortened, text_width
 from kerassplit_widget.display.viewing import Scene, Viewer
-from kerassplit_widget.errors import ModelError, SplitError
+from kerassplit_widget.errors import SplitError
 from kerassplit_widget.models.counting import count_reading
 from kerassplit_widget.models.cutting import place_cuts
 from kerassplit_widget.models.planning import Plan
@@ -101,8 +100,7 @@ def plot(
     Raises
     ------
     ModelError
-        If it is not a Keras model, or its graph is not known; with colours by multiply-adds, if a dimension of an
-        input is unknown.
+        If it is not a Keras model, or its graph is not known.
     PointError, CutError
         If a cut is not possible.
     SplitError
@@ -125,11 +123,7 @@ def plot(
         options, cuts = {**options, **cuts.options}, cuts.cuts
     reading = read_steps(model, **options)
     placed = place_cuts(reading, cuts) if cuts else []
-    table = None
-    if colour in ("macs", "bytes"):
-        # With unknown dimensions nothing is known of the work, but the sizes of some tensors may be.
-        with suppress(ModelError) if colour == "bytes" else nullcontext():
-            table = count_reading(reading, batch_size)
+    table = count_reading(reading, batch_size) if colour in ("macs", "bytes") else None
     graph, ghosts = reading.graph, frozenset[str]()
     if only is not None:
         graph, ghosts = piece(graph, *_ends(only, reading.point_name))
@@ -266,22 +260,15 @@ class _Sheet:
             return by_kind(self.graph, seen, part_of)
         if colour == "params":
             return by_amount(seen, "parameters", seen.params, count_text)
+        assert table is not None  # with these colours
         title, write = ("multiply-adds", count_text) if colour == "macs" else ("bytes of outputs", bytes_text)
         amounts = [self._amount(box.calls, colour, table) for box in seen.boxes]
         return by_amount(seen, title, amounts, write)
 
-    def _amount(self, numbers: Sequence[int], colour: Colour, table: CostTable | None) -> int | None:
+    def _amount(self, numbers: Sequence[int], colour: Colour, table: CostTable) -> int | None:
         """Add up what the calls of a box have; None if that of one is unknown."""
-        calls = [self.graph.calls[n] for n in numbers]
-        values: list[int | None] = []
-        for call in calls:
-            if call.name in self.ghosts:
-                continue
-            if table is not None:
-                row = table[call.name]
-                values.append(row.macs if colour == "macs" else row.output_bytes)
-            else:
-                values += [tensor.nbytes(self.batch_size) for tensor in call.outputs]
+        names = [name for n in numbers if (name := self.graph.names[n]) not in self.ghosts]
+        values = [table[name].macs if colour == "macs" else table[name].output_bytes for name in names]
         known = [value for value in values if value is not None]
         return sum(known) if len(known) == len(values) else None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 from kerassplit_widget.errors import ModelError, first_line
@@ -30,7 +31,8 @@ def costs(
     batch_size : int
         Stands in for the batch dimension of the inputs. One that is fixed is kept.
     input_shapes : tuple, or dict of str to tuple, optional
-        Fixes unknown dimensions of the inputs, with or without batch, as for `read`.
+        Fixes unknown dimensions of the inputs, with or without batch, as for `read`. What depends on those that are
+        left open is unknown.
     expand : str or list of str
         Which groups have a row for each call inside, as for `read`. One that has not is counted from inside too.
 
@@ -43,8 +45,7 @@ def costs(
     Raises
     ------
     ModelError
-        If it is not a Keras model, its graph is not known, a dimension of an input other than the batch is unknown, or
-        `batch_size` is no whole number above 0.
+        If it is not a Keras model, its graph is not known, or `batch_size` is no whole number above 0.
 
     Notes
     -----
@@ -103,13 +104,11 @@ def count_reading(reading: Reading, batch_size: int = 1) -> CostTable:
         params, param_bytes, tied_to = _params(call.name, operation, owners)
         macs: int | None = None
         flops: int | None = None
-        output_bytes: int | None = None
         why = ""
         fixed = shapes.step(step)
         if isinstance(fixed, str):
             why = fixed
         else:
-            output_bytes = _output_bytes(step.call.outputs, [tuple(tensor.shape) for tensor in fixed[2]])
             try:
                 work = counter.call(operation, *fixed)
                 macs, flops = work.macs, work.flops
@@ -117,6 +116,9 @@ def count_reading(reading: Reading, batch_size: int = 1) -> CostTable:
                 why = str(reason)
             except Exception as error:  # a formula that does not fit another release of Keras costs one row only
                 why = f"it could not be counted: {first_line(error)}"
+        if call.is_input:
+            macs = flops = 0
+        output_bytes = _output_bytes(call.outputs, shapes)
         rows.append(
             CallCosts(
                 call.name,
@@ -151,10 +153,10 @@ def _params(name: str, operation: Any, owners: dict[int, str]) -> tuple[int, int
     return count, nbytes if known else None, tied_to
 
 
-def _output_bytes(outputs: tuple[Tensor, ...], shapes: list[tuple[int, ...]]) -> int | None:
+def _output_bytes(outputs: tuple[Tensor, ...], shapes: Shapes) -> int | None:
     sizes = [
-        Tensor(tensor.name, tensor.call, tensor.index, shape, tensor.dtype).nbytes()
-        for tensor, shape in zip(outputs, shapes, strict=True)
+        replace(tensor, shape=tuple(shapes.known[tensor.name].shape)).nbytes() if tensor.name in shapes.known else None
+        for tensor in outputs
     ]
     known = [size for size in sizes if size is not None]
     return sum(known) if len(known) == len(sizes) else None

@@ -6,7 +6,6 @@ from typing import Any
 
 import keras
 
-from kerassplit_widget.errors import ModelError
 from kerassplit_widget.models import keras_internals as internals
 from kerassplit_widget.models.counting.opening import run_inside
 from kerassplit_widget.models.keras_internals import counting as details
@@ -30,19 +29,9 @@ class Shapes:
     def __init__(self, reading: Reading, batch_size: int) -> None:
         self.batch_size = batch_size
         self.known: dict[str, keras.KerasTensor] = {}
-        self._refuse_unknown_inputs(reading)
-
-    def _refuse_unknown_inputs(self, reading: Reading) -> None:
-        graph = reading.graph
-        wrong = {name: graph.tensors[name].shape for name in graph.inputs if None in graph.tensors[name].shape[1:]}
-        if wrong:
-            found = listed(f"{name!r} {shape}" for name, shape in wrong.items())
-            given = {name: tuple(dim or _EXAMPLE for dim in shape[1:]) for name, shape in wrong.items()}
-            many = "inputs" if len(wrong) > 1 else "input"
-            raise ModelError(
-                f"The costs depend on dimensions that are unknown, of the {many} {found}: "
-                f"say how large they are, for example input_shapes={given}."
-            )
+        self._batch: dict[str, int] = {}  # of tensors of which another dimension is unknown
+        self._advice = _advice(reading)
+        self._for_want_of_it: set[str] = set()
 
     def step(self, step: Step) -> tuple[tuple[Any, ...], dict[str, Any], list[Any]] | str:
         """Fix the shapes of one call; those before it must be fixed already.
@@ -58,7 +47,11 @@ class Shapes:
         """
         node, call = step.node, step.call
         missing = [name for name in call.inputs if name not in self.known]
-        if missing:
+        if missing or (call.is_input and any(None in tensor.shape[1:] for tensor in node.outputs)):
+            self._hand_on_the_batch(step)
+            if self._advice and (call.is_input or self._for_want_of_it.intersection(missing)):
+                self._for_want_of_it.update(tensor.name for tensor in call.outputs)
+                return self._advice
             return f"the shape of what it is fed, {missing[0]!r}, is known only when the model runs"
         args: Any = ()
         kwargs: dict[str, Any] = {}
@@ -71,6 +64,24 @@ class Shapes:
         outputs = [details.fixed_tensor(*pair) for pair in zip(node.outputs, shapes, strict=True)]
         self.known.update((tensor.name, fixed) for tensor, fixed in zip(call.outputs, outputs, strict=True))
         return tuple(args), kwargs, outputs
+
+    def _hand_on_the_batch(self, step: Step) -> None:
+        """Fix the first dimension of what a layer of Keras makes of tensors that are known in part: it is theirs."""
+        call = step.call
+        first = {self.known[name].shape[0] if name in self.known else self._batch.get(name) for name in call.inputs}
+        if call.is_input:
+            first = {self.batch_size}
+        elif not _is_of_keras(step.node.operation):
+            return
+        batch = first.pop() if len(first) == 1 else None
+        for tensor, recorded in zip(call.outputs, step.node.outputs, strict=True):
+            shape = tuple(recorded.shape)
+            if batch is None or not shape:
+                continue
+            if None not in shape[1:]:
+                self.known[tensor.name] = details.fixed_tensor(recorded, (shape[0] or batch, *shape[1:]))
+            else:
+                self._batch[tensor.name] = shape[0] or batch
 
     def _shapes(self, step: Step, args: Any, kwargs: dict[str, Any]) -> list[tuple[int, ...]] | str:
         recorded = [tuple(tensor.shape) for tensor in step.node.outputs]
@@ -101,9 +112,7 @@ class Shapes:
 
     def _keeps_the_batch(self, step: Step) -> bool:
         """Tell whether only the batch dimension was unknown, of a layer of Keras: these hand it on as the first."""
-        if getattr(keras.layers, type(step.node.operation).__name__, None) is not type(step.node.operation):
-            return False
-        if isinstance(step.node.operation, keras.layers.Lambda):
+        if not _is_of_keras(step.node.operation):
             return False
         if any(None in tensor.shape[1:] or not tensor.shape for tensor in step.node.outputs):
             return False
@@ -111,3 +120,24 @@ class Shapes:
             tuple(tensor.shape[1:]) == tuple(self.known[step.names[id(tensor)]].shape[1:])
             for tensor in step.node.input_tensors
         )
+
+
+def _is_of_keras(operation: Any) -> bool:
+    """Tell whether a layer is one of Keras that does what its class says, so that the first dimension is the batch."""
+    cls = type(operation)
+    return getattr(keras.layers, cls.__name__, None) is cls and cls is not keras.layers.Lambda
+
+
+def _advice(reading: Reading) -> str:
+    """Say which dimensions of the model's inputs are unknown, and how to give them; nothing if none is."""
+    graph = reading.graph
+    wrong = {name: graph.tensors[name].shape for name in graph.inputs if None in graph.tensors[name].shape[1:]}
+    if not wrong:
+        return ""
+    found = listed(f"{name!r} {shape}" for name, shape in wrong.items())
+    given = {name: tuple(dim or _EXAMPLE for dim in shape[1:]) for name, shape in wrong.items()}
+    many = "inputs" if len(wrong) > 1 else "input"
+    return (
+        f"it depends on dimensions that are unknown, of the {many} {found}: "
+        f"say how large they are, for example input_shapes={given}"
+    )

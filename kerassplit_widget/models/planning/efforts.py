@@ -109,11 +109,12 @@ class Effort:
         unknown = np.flatnonzero(np.isnan(seconds) & np.isnan(self.flops))
         if len(unknown):
             rows = [self.numbers.table.rows[self.numbers.calls[i]] for i in unknown]
-            some = listed([f"{row.name} ({row.why})" for row in rows[:3]])
+            one = len({row.why for row in rows}) == 1
+            some = listed([row.name if one else f"{row.name} ({row.why})" for row in rows[:3]])
             more = f" and {len(rows) - 3} more" if len(rows) > 3 else ""
             raise PlanError(
-                f"The plan needs the FLOPs of {some}{more}, which are unknown. "
-                f"Give them: flops={{{rows[0].name!r}: ...}}."
+                f"The plan needs the FLOPs of {some}{more}, which are unknown{f': {rows[0].why}' if one else ''}. "
+                f"Or give the FLOPs: flops={{{rows[0].name!r}: ...}}."
             )
         return seconds
 

@@ -162,10 +162,10 @@ class Numbers:
             fixed = tuple(self._fixed[tensor.name].shape[: len(shape)])
             size = replace(tensor, shape=fixed).nbytes()
         if size is None:
+            why = self.table[tensor.call].why or "it is known only when the model runs"
             raise PlanError(
-                f"The size of the tensor {tensor.name} ({shape_text(tensor.shape)} {tensor.dtype}) is known only when "
-                'the model runs, so that no plan can count it: keep its layer whole, expand="none" or '
-                'expand="nested", or fix the model\'s inputs, input_shapes=.'
+                f"The size of the tensor {tensor.name} ({shape_text(tensor.shape)} {tensor.dtype}) is unknown, so that "
+                f'no plan can count it: {why}. Or keep its layer whole, expand="none" or expand="nested".'
             )
         return size
 
