@@ -30,6 +30,7 @@ ORDER = [
     "models.keras_internals",
     "models.masks",
     "models.twins",
+    "models.batches",
     "models.tracing",
     "models.walking",
     "models.reading",

@@ -10,6 +10,7 @@ from typing import Any
 import keras
 
 from kerassplit_widget.models import keras_internals as internals
+from kerassplit_widget.models.batches import keeps_batch, rows_of
 from kerassplit_widget.models.tracing import Body, Refusal, can_be_opened, trace
 from kerassplit_widget.models.twins import Twins
 from kerassplit_widget.structure.graph import Call, Tensor, mask_name, tensor_name
@@ -61,6 +62,7 @@ class Walker:
         self.masks: dict[str, internals.Shape] = {}
         self.unmasked: set[str] = set()
         self.unread: set[str] = set()
+        self.rows: dict[str, int | None] = {}  # of tensors of which not each row is an example of the batch
         self.group_outputs: dict[str, tuple[str, ...]] = {}
 
     def walk(self, function: internals.Functional) -> dict[int, str]:
@@ -142,9 +144,14 @@ class Walker:
         masks, unmasks = self._masks_of(frame, node)
         self.unmasked |= unmasks
         outputs = []
+        kept = keeps_batch(operation) and not self.rows
+        rows = [1] if kept else rows_of(node, lambda tensor: self.rows.get(frame.names[id(tensor)], 1))
         for i, (tensor, mask) in enumerate(zip(node.outputs, masks, strict=True)):
             made = frame.names[id(tensor)] = tensor_name(name, i)
-            outputs.append(Tensor(made, name, i, internals.shape_of(node, i), tensor.dtype, mask))
+            own = rows[0 if kept else i]
+            if own != 1:
+                self.rows[made] = own
+            outputs.append(Tensor(made, name, i, internals.shape_of(node, i), tensor.dtype, mask, own))
             if mask is not None:
                 self.masks[made] = mask
         kind = type(operation).__name__

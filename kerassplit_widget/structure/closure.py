@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 import networkx as nx
@@ -24,13 +25,14 @@ Settled: TypeAlias = dict[tuple[frozenset[int], frozenset[str]], frozenset[int]]
 
 def comparable_bytes(tensor: Tensor) -> int:
     """Count the bytes of a tensor for comparing cuts; unknown dimensions are `UNKNOWN_DIM`, and nothing is free."""
-    return max(1, _filled(tensor.shape, tensor.dtype))
+    return max(1, _filled(tensor, tensor.shape).nbytes() or 0)
 
 
-def _filled(shape: tuple[int | None, ...], dtype: str) -> int:
-    """Count bytes with unknown dimensions filled in; 0 where the dtype has no size."""
+def _filled(tensor: Tensor, shape: tuple[int | None, ...]) -> Tensor:
+    """Fill in unknown dimensions of a tensor, for the shape that it or its mask has."""
     known = tuple(UNKNOWN_DIM if dim is None else dim for dim in shape[1:])
-    return Tensor("", "", 0, (*shape[:1], *known), dtype).nbytes() or 0
+    rows = UNKNOWN_DIM if tensor.rows is None else tensor.rows
+    return replace(tensor, shape=(*shape[:1], *known), rows=rows)
 
 
 def closure(graph: LayerGraph, points: Sequence[int]) -> frozenset[int]:
@@ -102,7 +104,7 @@ def _made(graph: LayerGraph, maker: int) -> list[Made]:
     for tensor in graph.calls[maker].outputs:
         found.append((tensor.name, comparable_bytes(tensor), graph.consumers[tensor.name]))
         if tensor.name in graph.mask_consumers:
-            mask = _filled(tensor.mask, "bool") if tensor.mask else 0
+            mask = replace(_filled(tensor, tensor.mask), dtype="bool").nbytes() or 0 if tensor.mask else 0
             found.append((mask_name(tensor.name), mask, graph.mask_consumers[tensor.name]))
     return found
 

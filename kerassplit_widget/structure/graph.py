@@ -74,6 +74,9 @@ class Tensor:
         As Keras names it, e.g. ``"float32"``.
     mask : tuple of (int or None), optional
         Shape of the mask that Keras lets travel hidden with the tensor (``mask_zero=True`` and what follows).
+    rows : int or None
+        Where the first dimension is unknown, how many entries of it belong to one example of the batch: more than one
+        where windows or time steps are folded into it, None if that is unknown.
     """
 
     name: str
@@ -82,6 +85,7 @@ class Tensor:
     shape: tuple[int | None, ...]
     dtype: str
     mask: tuple[int | None, ...] | None = None
+    rows: int | None = 1
 
     def nbytes(self, batch_size: int = 1) -> int | None:
         """Count the bytes of this tensor for one batch.
@@ -89,28 +93,27 @@ class Tensor:
         Parameters
         ----------
         batch_size : int
-            Stands in for an unknown first dimension. A fixed one is kept.
+            Stands in for an unknown first dimension, times `rows`. A fixed one is kept.
 
         Returns
         -------
         int or None
             None when another dimension, or the size of the dtype, is unknown.
         """
-        return _nbytes(self.shape, self.dtype, batch_size)
+        return self._nbytes(self.shape, self.dtype, batch_size)
 
     def mask_nbytes(self, batch_size: int = 1) -> int | None:
         """Count the bytes of the mask that travels with this tensor, as `nbytes`; 0 without one."""
-        return 0 if self.mask is None else _nbytes(self.mask, "bool", batch_size)
+        return 0 if self.mask is None else self._nbytes(self.mask, "bool", batch_size)
 
-
-def _nbytes(shape: tuple[int | None, ...], dtype: str, batch_size: int) -> int | None:
-    item = _ITEM_BYTES.get(dtype)
-    first, rest = shape[:1], shape[1:]
-    known = [dim for dim in rest if dim is not None]
-    if item is None or len(known) < len(rest):
-        return None
-    batch = math.prod(batch_size if dim is None else dim for dim in first)
-    return math.ceil(batch * math.prod(known) * item)
+    def _nbytes(self, shape: tuple[int | None, ...], dtype: str, batch_size: int) -> int | None:
+        item = _ITEM_BYTES.get(dtype)
+        first = None if self.rows is None else self.rows * batch_size
+        dims = [first if dim is None and i == 0 else dim for i, dim in enumerate(shape)]
+        known = [dim for dim in dims if dim is not None]
+        if item is None or len(known) < len(dims):
+            return None
+        return math.ceil(math.prod(known) * item)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 
 from kerassplit_widget.models import keras_internals as internals
+from kerassplit_widget.models.batches import keeps_batch
 from kerassplit_widget.models.counting.opening import run_inside
 from kerassplit_widget.models.keras_internals import counting as details
 from kerassplit_widget.models.reading import Reading, Step
@@ -71,7 +72,7 @@ class Shapes:
         first = {self.known[name].shape[0] if name in self.known else self._batch.get(name) for name in call.inputs}
         if call.is_input:
             first = {self.batch_size}
-        elif not _is_of_keras(step.node.operation):
+        elif not keeps_batch(step.node.operation):
             return
         batch = first.pop() if len(first) == 1 else None
         for tensor, recorded in zip(call.outputs, step.node.outputs, strict=True):
@@ -112,7 +113,7 @@ class Shapes:
 
     def _keeps_the_batch(self, step: Step) -> bool:
         """Tell whether only the batch dimension was unknown, of a layer of Keras: these hand it on as the first."""
-        if not _is_of_keras(step.node.operation):
+        if not keeps_batch(step.node.operation):
             return False
         if any(None in tensor.shape[1:] or not tensor.shape for tensor in step.node.outputs):
             return False
@@ -120,12 +121,6 @@ class Shapes:
             tuple(tensor.shape[1:]) == tuple(self.known[step.names[id(tensor)]].shape[1:])
             for tensor in step.node.input_tensors
         )
-
-
-def _is_of_keras(operation: Any) -> bool:
-    """Tell whether a layer is one of Keras that does what its class says, so that the first dimension is the batch."""
-    cls = type(operation)
-    return getattr(keras.layers, cls.__name__, None) is cls and cls is not keras.layers.Lambda
 
 
 def _advice(reading: Reading) -> str:
