@@ -19,7 +19,7 @@ __all__ = ["cheapest_cuts", "cut_at", "cut_candidates", "place_cuts", "why_not"]
 
 
 def cut_candidates(model: Any) -> list[Cut]:
-    """List the places where exactly one computed tensor crosses.
+    """List the cuts that exactly one computed tensor crosses and through which everything comes that is computed later.
 
     Parameters
     ----------
@@ -28,7 +28,9 @@ def cut_candidates(model: Any) -> list[Cut]:
     Returns
     -------
     list of Cut
-        In topological order. The model's input and output are left out: a cut there leaves an empty part.
+        In topological order. The model's input and output are left out: a cut there leaves an empty part. So are the
+        cuts inside one of several towers, which one tensor may cross too: what joins the towers is computed from the
+        others as well. `cheapest_cuts` lists them, with ``tensors=1``.
 
     Raises
     ------
@@ -46,7 +48,7 @@ def cut_candidates(model: Any) -> list[Cut]:
 
 
 def cheapest_cuts(model: Any, tensors: int = 2, limit: int | None = 20) -> list[Cut]:
-    """Rank the cuts that at most so many tensors cross.
+    """Rank the cuts that at most so many tensors cross, candidates or not.
 
     Of places that differ only by how far down a chain of calls they lie, the cheapest is listed.
 
@@ -122,7 +124,7 @@ def cut_at(model: Any, *points: Any) -> Cut:
 
 
 def why_not(model: Any, point: Any, batch_size: int = 1) -> str:
-    """Say what a cut after a call costs, and where the nearest single-tensor cuts are.
+    """Say what a cut after a call costs, and where the nearest candidates are.
 
     Parameters
     ----------

@@ -13,6 +13,7 @@ import numpy as np
 from kerassplit_widget.errors import CutError, ModelError, PointError, SplitError, closest, first_line
 from kerassplit_widget.models import keras_internals as internals
 from kerassplit_widget.models.counting import count_reading
+from kerassplit_widget.models.counting.costs import counted_batch
 from kerassplit_widget.models.keras_internals import counting as details
 from kerassplit_widget.models.reading import read_steps
 from kerassplit_widget.models.splitting import Split, split
@@ -160,7 +161,7 @@ def measure(
     warmup : int
         Repetitions before these, which compile and fill caches.
     batch_size : int
-        Examples at a time, of random inputs.
+        Examples at a time, of random inputs; where the model takes one batch size only, that is kept.
     progress : callable, optional
         Called as ``progress(done, total, what)`` after each round.
 
@@ -198,8 +199,10 @@ def measure(
     parts = model if isinstance(model, Split) else split(model, _default_cuts(model) if cuts is None else cuts)
     if x is None:
         x = _batch(parts, batch_size)
-    elif batch_size == 1:
-        batch_size = length_of(x)
+        assert parts.reading is not None  # or there were no random inputs
+        batch_size = counted_batch(parts.reading, batch_size)
+    else:
+        batch_size = length_of(list(parts.manifest.match_inputs(x).values()))
     states: dict[int, keras.Variable] = {}
     runs = _runs(parts, x, states)
     kept = [(variable, keras.ops.copy(variable.value)) for variable in states.values()]
@@ -259,7 +262,7 @@ def _runs(parts: Split, x: Any, states: dict[int, keras.Variable]) -> list[Run]:
         known.update(zip(wire.returns, map(internals.as_tensor, results), strict=True))
         runs.append((_calls(parts, i, part), details.compiled(_own(part)), given))
     every = tuple(name for calls, _, _ in runs for name in calls)
-    inputs = keras.tree.map_structure(internals.as_tensor, x)
+    inputs = keras.tree.map_structure(known.__getitem__, manifest.inputs)
     return [*runs, (every, details.compiled(whole), inputs)]
 
 

@@ -68,7 +68,7 @@ class CostTable:
         The model's name.
     rows : tuple of CallCosts
     batch_size : int
-        What the bytes and operations are for.
+        What the bytes and operations are for: what was asked for, or the one batch size that the model takes.
 
     Examples
     --------

@@ -208,9 +208,12 @@ def cut_at(graph: LayerGraph, *points: str) -> Cut:
     cut = Cut(graph, names)
     follows = graph.reachable(numbers) - graph.reachable(numbers, backwards=True)
     if not follows and all(call.is_input or n in cut.head for n, call in enumerate(graph.calls)):
-        what = "is an output of the model" if len(names) == 1 else "are outputs of the model"
+        made = {graph.tensors[name].call for name in graph.outputs}
+        ends = [name for name in names if name in made]
+        what = f"{listed(ends)} {'is an output' if len(ends) == 1 else 'are outputs'} of the model and nothing"
+        after = "" if ends == list(names) else f" {listed(names)}"
         raise CutError(
-            f"{listed(names)} {what} and nothing is computed after: the part behind a cut there would be empty. "
+            f"{what if ends else 'Nothing'} is computed after{after}: the part behind a cut there would be empty. "
             f"{_suggest(graph)}"
         )
     return cut
@@ -248,10 +251,11 @@ def cut_of(graph: LayerGraph, head: Iterable[int]) -> Cut:
 
 
 def cut_candidates(graph: LayerGraph) -> list[Cut]:
-    """List the cuts that exactly one tensor crosses.
+    """List the cuts that exactly one tensor crosses and through which everything comes that is computed later.
 
     These are the calls that dominate all their descendants, raw model inputs left out. The input itself and the
-    output itself are no candidates.
+    output itself are no candidates. Nor is the end of one of several towers, which one tensor crosses too: what joins
+    the towers is computed from others as well.
 
     Parameters
     ----------
@@ -276,7 +280,7 @@ def _dominating(graph: LayerGraph) -> set[int]:
 
 
 def why_not(graph: LayerGraph, point: str, batch_size: int = 1) -> str:
-    """Say what a cut after a call would cost, and where a single tensor crosses instead.
+    """Say what a cut after a call would cost, and where the nearest candidates are.
 
     Parameters
     ----------
@@ -289,7 +293,8 @@ def why_not(graph: LayerGraph, point: str, batch_size: int = 1) -> str:
     Returns
     -------
     str
-        One or two sentences: the crossing tensors with shapes and bytes, and the nearest candidates.
+        Two or three sentences: the crossing tensors with shapes and bytes, and the nearest candidates. Where one tensor
+        crosses and the cut is no candidate all the same, also why.
 
     Raises
     ------
@@ -307,12 +312,29 @@ def why_not(graph: LayerGraph, point: str, batch_size: int = 1) -> str:
 
 
 def explain(cut: Cut, nearest: tuple[Cut | None, Cut | None], batch_size: int = 1) -> str:
-    """Say what a cut costs, and where a single tensor crosses instead: what `why_not` says of it."""
+    """Say what a cut costs, and where the nearest candidates are: what `why_not` says of it."""
     if cut.is_candidate:
         return f"{cut.describe(batch_size)} It is a candidate: nothing else has to come along."
     where = [f"{other.points[0]} {side}" for other, side in zip(nearest, ("before", "after"), strict=True) if other]
-    near = f" Nearest single-tensor cuts: {listed(where)}." if where else " The model has no single-tensor cut."
-    return cut.describe(batch_size) + near
+    near = f"Nearest candidates: {listed(where)}." if where else "The model has no candidate."
+    past = _comes_past(cut) if len(cut.tensors) == 1 else None
+    if past is not None:
+        maker, reader, other = past
+        why = f"{reader} is also computed from {other}, which does not come through {maker}"
+        near = f"It is no candidate, as {why}. {near}"
+    return f"{cut.describe(batch_size)} {near}"
+
+
+def _comes_past(cut: Cut) -> tuple[str, str, str] | None:
+    """Name the call whose tensor crosses alone, the first call behind it that reads another's too, and that other."""
+    graph = cut.graph
+    maker = graph.number[graph.tensors[cut.tensors[0]].call]
+    through = {maker, *graph.reachable([maker])}
+    for n in sorted(through - {maker}):
+        for other in graph.computed_predecessors[n]:
+            if other not in through:
+                return graph.names[maker], graph.names[n], graph.names[other]
+    return None
 
 
 def nearest_candidates(graph: LayerGraph, name: str) -> tuple[Cut | None, Cut | None]:

@@ -1,5 +1,7 @@
 """What cannot be done is refused in a sentence that says what to do instead."""
 
+import collections
+
 import keras
 import numpy as np
 import pytest
@@ -217,3 +219,62 @@ def test_a_nested_model_of_another_model():
 def test_an_empty_list_of_groups_opens_none():
     split = ks.split(zoo.nested(), ["backbone"], expand=[])
     assert split.manifest.options["expand"] == [] and split.verify().exact
+
+
+def of_a_dict(names="ab"):
+    """Two inputs in a dict, of which the second is halved in effect: taking one for the other is seen."""
+    inputs = {name: keras.Input((3,), name=name) for name in names}
+    first, second = inputs.values()
+    y = keras.layers.Add(name="add")([first, keras.layers.Dense(3, name="d")(second)])
+    return keras.Model(inputs, keras.layers.Dense(2, name="o")(y), name="of_a_dict")
+
+
+ONES, TWOS, LABEL = (np.full((2, width), value, "float32") for width, value in ((3, 1.0), (3, 2.0), (1, 5.0)))
+
+
+def test_a_dict_may_have_more_keys_than_the_model_needs():
+    model = of_a_dict()
+    split = ks.split(model, ["d"])
+    expected = np.array(model({"a": ONES, "b": TWOS}))
+    for more in ({"label": LABEL}, {"weights": {"of": LABEL}, "id": np.array([["x"]] * 2, dtype=object)}):
+        x = {"b": TWOS, **more, "a": ONES}
+        assert np.array_equal(split(x), expected) and np.array_equal(model(x), expected)
+    assert split.verify({"a": ONES, "b": TWOS, "label": LABEL}).exact
+
+
+def test_a_nested_dict_may_have_more_keys_too():
+    a, b, c = (keras.Input((3,), name=name) for name in "abc")
+    y = keras.layers.Add(name="add")([a, keras.layers.Dense(3, name="d")(b), c])
+    model = keras.Model({"p": {"a": a, "b": b}, "q": [c]}, y)
+    x = {"p": {"a": ONES, "b": TWOS}, "q": (TWOS,), "z": LABEL}
+    assert np.array_equal(ks.split(model, ["d"])(x), model(x))
+
+
+@pytest.mark.parametrize(
+    "x",
+    [
+        {"Label": LABEL, "a": ONES, "b": TWOS},
+        {"a": ONES, "aa": TWOS, "b": TWOS * 2},
+        collections.OrderedDict(b=TWOS, a=ONES),
+    ],
+    ids=["before", "between", "order"],
+)
+def test_a_dict_of_which_keras_takes_other_values_than_the_keys_say_is_refused(x):
+    """Keras computes something else than was meant, and at most warns."""
+    model = of_a_dict()
+    assert not np.array_equal(model(x), model({"a": x["a"], "b": x["b"]}))
+    split = ks.split(model, ["d"])
+    with pytest.raises(ks.SplitError, match=r"would take another value for the input '[ab]' than that of its key"):
+        split(x)
+    with pytest.raises(ks.SplitError, match="Give only the keys that the model takes, in the same kind of dict"):
+        split.verify(x)
+
+
+@pytest.mark.parametrize(
+    "x",
+    [{"a": ONES}, {"a": ONES, "b": [TWOS]}, [ONES, TWOS], {"a": ONES, "c": TWOS}, ONES],
+    ids=["missing", "nested", "list", "other", "alone"],
+)
+def test_inputs_in_another_structure_are_refused(x):
+    with pytest.raises(ks.SplitError, match=r"The model takes \{'a': 'a', 'b': 'b'\}; other inputs were given: "):
+        ks.split(of_a_dict(), ["d"])(x)

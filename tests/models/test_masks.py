@@ -199,7 +199,7 @@ def random_model(seed):
 
 
 def arrays(results):
-    return [np.array(each) for each in keras.tree.flatten(results)]
+    return [keras.ops.convert_to_numpy(each) for each in keras.tree.flatten(results)]
 
 
 def check_all_cuts(model, data):
@@ -216,7 +216,7 @@ def check_all_cuts(model, data):
         for found in (split(data), split.join()(data)):
             for a, b in zip(arrays(found), expected, strict=True):
                 assert np.array_equal(a, b), f"cut after {call.name}: {np.abs(a - b).max()}"
-        for a, b in zip(arrays(split.run(data, hand_on=np.asarray)), expected, strict=True):
+        for a, b in zip(arrays(split.run(data, hand_on=keras.ops.convert_to_numpy)), expected, strict=True):
             np.testing.assert_allclose(a, b, atol=1e-5, err_msg=f"through NumPy, cut after {call.name}")
     assert nodes == [len(layer._inbound_nodes) + len(layer._outbound_nodes) for layer in model.layers]
     return cuts
@@ -261,7 +261,7 @@ def test_parts_with_masks_save_and_load_and_predict(tmp_path):
         cut = {"post_norm": "attend_0", "shared_memory": "attend_0", "blocks": "dense"}[make.__name__]
         folder = tmp_path / make.__name__
         ks.split(model, [cut]).save(folder)
-        found = ks.Split.load(folder).run(data, hand_on=np.asarray)
+        found = ks.Split.load(folder).run(data, hand_on=keras.ops.convert_to_numpy)
         for a, b in zip(arrays(found), arrays(model(data)), strict=True):
             np.testing.assert_allclose(a, b, atol=1e-5)
 

@@ -156,3 +156,31 @@ def test_words_and_optional_inputs():
     assert measure(model, cuts=["look"], repeats=1, warmup=0, batch_size=4).batch_size == 4
     given = np.array([["a"], ["b"], ["?"]], dtype=object)
     assert measure(model, given, ["look"], repeats=1, warmup=0).batch_size == 3
+
+
+def test_the_batch_that_a_model_takes_is_the_one_that_is_told():
+    x, z = keras.Input(batch_shape=(4, 8), name="x"), keras.Input(batch_shape=(4, 3), name="z")
+    y = keras.layers.Concatenate(name="both")([keras.layers.Dense(3, name="d")(x), z])
+    model = keras.Model([x, z], keras.layers.Dense(2, name="o")(y), name="fixed")
+    table = ks.costs(model, batch_size=9)
+    assert (table.batch_size, table["d"].output_bytes, table["d"].macs) == (4, 4 * 3 * 4, 4 * 8 * 3)
+    assert table.sentence().endswith("for a batch of 4") and "9" not in table.sentence()
+    measured = measure(model, cuts=["d"], repeats=1, warmup=0, batch_size=9)
+    assert measured.batch_size == 4 and "ms, batch of 4; its 2 segments" in measured.sentence()
+
+
+def test_the_batch_that_is_open_is_the_one_that_was_asked_for():
+    x, prior = keras.Input((8,), name="x"), keras.Input(batch_shape=(1, 3), name="prior")
+    y = keras.layers.Add(name="sum")([keras.layers.Dense(3, name="d")(x), prior])
+    model = keras.Model([prior, x], keras.layers.Dense(2, name="o")(y))
+    table = ks.costs(model, batch_size=9)
+    assert (table.batch_size, table["d"].output_bytes) == (9, 9 * 3 * 4)
+    assert measure(model, cuts=["d"], repeats=1, warmup=0, batch_size=9).batch_size == 9
+    assert ks.costs(model, input_shapes={"x": (5, 8)}, batch_size=9)["d"].output_bytes == 5 * 3 * 4
+
+
+def test_given_inputs_say_how_many_examples_there_are():
+    data = {"x": np.ones((3, 8), "float32"), "zz_names": np.array([["a"]] * 7, dtype=object)}
+    x = keras.Input((8,), name="x")
+    model = keras.Model({"x": x}, keras.layers.Dense(2, name="o")(keras.layers.Dense(3, name="d")(x)))
+    assert measure(model, data, ["d"], repeats=1, warmup=0, batch_size=5).batch_size == 3

@@ -723,3 +723,12 @@ def test_there_is_a_plan_of_one_part():
     plan = ks.plan(chain("a", "b"), 1, speed=136.0)
     assert plan.cuts == () and plan.value == 2 and plan.sentence().startswith("1 part, the largest takes 2.00 s")
     assert all(before < after for before, after in pairwise(heads_of(ks.plan(chain(*"abcde"), 5))))
+
+
+def test_the_gap_is_what_value_and_bound_say_or_0_below_a_millionth():
+    model = keras.Sequential([keras.Input((8,)), *(keras.layers.Dense(8 + i, name=f"d{i}") for i in range(8))])
+    plan = ks.plan(model, parts=3, speed=1e3, bandwidth=1e3)
+    assert plan.proved and plan.gap == 0
+    assert 0 <= (plan.value - plan.bound) / plan.value <= 1e-6
+    far = ks.plan(chain(*"abcd"), cuts=["a"])
+    assert far.gap == (far.value - far.bound) / far.value > 1e-6

@@ -428,3 +428,101 @@ def test_two_copies_of_one_backbone_fit_in_one_model(tmp_path):
 def test_unknown_options(kwargs, words):
     with pytest.raises(ks.SplitError, match=words):
         ks.split(zoo.residual(), ["add"], **kwargs)
+
+
+class Holder(keras.layers.Layer):
+    """Keras makes a class of its own of a dict that a layer holds."""
+
+    def __init__(self, held):
+        super().__init__()
+        self.held = held
+
+
+@pytest.mark.parametrize("wiring", ["relay", "direct"])
+def test_inputs_and_outputs_in_dicts_that_a_layer_held(wiring, tmp_path):
+    inputs = Holder({"b": keras.Input((3,), name="b"), "a": keras.Input((3,), name="a")}).held
+    assert type(inputs) is not dict
+    y = keras.layers.Add(name="add")([inputs["a"], keras.layers.Dense(3, name="d")(inputs["b"])])
+    model = keras.Model(inputs, Holder({"o": keras.layers.Dense(2, name="o")(y), "e": y}).held)
+    x = {"a": np.ones((2, 3), "float32"), "b": np.full((2, 3), 2.0, "float32")}
+    split = ks.split(model, ["d"], wiring=wiring)
+    assert equal(split(x), model(x)) and split.verify(x).exact and split.verify().exact
+    assert type(split(x)) is type(model(x)) and set(split(x)) == {"o", "e"}
+    assert equal(split.join()(x), model(x))
+    split.save(tmp_path / "s")
+    assert equal(list(dict(ks.Split.load(tmp_path / "s")(x)).values()), list(dict(model(x)).values()))
+
+
+def test_the_inputs_of_a_feature_space():
+    import tensorflow as tf
+
+    kinds = keras.utils.FeatureSpace
+    space = kinds(features={"a": kinds.float(), "c": kinds.integer_hashed(num_bins=4)}, output_mode="concat")
+    space.adapt(tf.data.Dataset.from_tensor_slices({"a": [1.0, 2.0], "c": [1, 2]}).batch(2))
+    y = keras.layers.Dense(3, name="h")(space.get_encoded_features())
+    model = keras.Model(space.get_inputs(), keras.layers.Dense(2, name="o")(y))
+    x = {"a": tf.constant([[1.0], [2.0]]), "c": tf.constant([[1], [2]])}
+    split = ks.split(model, ["h"])
+    assert equal(split(x), model(x))
+    assert split.verify(x).exact and split.verify().exact
+
+
+def test_what_is_made_of_a_model_has_its_dtype_policy(tmp_path):
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        x = keras.Input((6,), name="x")
+        inner = keras.Sequential([keras.Input((6,)), keras.layers.Dense(8, name="d"), keras.layers.Dense(8, name="e")])
+        step = keras.layers.Dense(8, name="step")
+        model = keras.Model(x, keras.layers.Dense(2, name="o", dtype="float32")(step(step(inner(x)))), name="mixed")
+    finally:
+        keras.config.set_dtype_policy("float32")
+    inside = f"{inner.name}/d"
+    split = ks.split(model, [inside, "step"])
+    split.save(tmp_path / "s")
+    loaded = ks.Split.load(tmp_path / "s")
+    assert loaded.tied == {"step": (1, 2)}  # the loaded parts are built anew
+    made = [
+        *split, *loaded, split.join(), loaded.join(), ks.flatten(model),
+        ks.flatten(model, weights="copy"), ks.extract(model, ["step"]),
+    ]  # fmt: skip
+    model.compile("adam", "mse")
+    for each in made:
+        each.compile("adam", "mse")
+        assert each.dtype_policy.name == "mixed_float16"
+        assert type(each.optimizer) is type(model.optimizer) is keras.optimizers.LossScaleOptimizer
+    assert split.verify(save=True).exact
+
+
+def test_a_policy_that_is_none_is_a_damaged_manifest(tmp_path):
+    split = ks.split(zoo.sequential(), ["a"])
+    split.save(tmp_path / "s")
+    file = tmp_path / "s" / "manifest.json"
+    manifest = json.loads(file.read_text())
+    assert [part.pop("dtype_policy") for part in manifest["parts"]] == ["float32", "float32"]
+    file.write_text(json.dumps(manifest))  # as it was saved before
+    assert [part.dtype_policy.name for part in ks.Split.load(tmp_path / "s")] == ["float32", "float32"]
+    manifest["parts"][0]["dtype_policy"] = "float_three"
+    file.write_text(json.dumps(manifest))
+    with pytest.raises(ks.SplitError, match=r"is damaged: manifest.json is incomplete"):
+        ks.Split.load(tmp_path / "s")
+
+
+@pytest.mark.parametrize("wiring", ["relay", "direct"])
+def test_inputs_in_an_ordered_dict_are_sorted_when_loaded(wiring, tmp_path):
+    """Keras loads a plain dict, whose keys it sorts: the first input of the part is the second it was saved with."""
+    a, b = keras.Input((3,), name="a"), keras.Input((4,), name="b")
+    y = keras.layers.Concatenate(name="both")([a, keras.layers.Dense(3, name="d")(b)])
+    model = keras.Model(collections.OrderedDict(b=b, a=a), y)
+    plain = {"a": np.ones((2, 3), "float32"), "b": np.full((2, 4), 2.0, "float32")}
+    expected = model(collections.OrderedDict(b=plain["b"], a=plain["a"]))
+    split = ks.split(model, ["d"], wiring=wiring)
+    assert equal(split(collections.OrderedDict(b=plain["b"], a=plain["a"])), expected)
+    split.save(tmp_path / "s")
+    loaded = ks.Split.load(tmp_path / "s")
+    assert equal(loaded(plain), expected)
+    assert equal(loaded.join()(plain), expected)
+    if wiring == "relay":  # a part that takes a plain dict would be given the values in another order
+        inputs = {"a": keras.Input((3,), name="a"), "b": keras.Input((4,), name="b")}
+        dense = keras.layers.Dense(3, name="d")(inputs["b"])
+        with pytest.raises(ks.SplitError, match="Part 1 "):
+            split.parts = (keras.Model(inputs, [inputs["a"], dense]), split[1])

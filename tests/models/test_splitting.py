@@ -281,3 +281,50 @@ def test_inputs_and_outputs_of_parts_are_named_by_their_tensors_every_time():
             name.replace(":", "_") for name in split.manifest.wires[0].returns
         ]
         assert [tensor.name for tensor in split[1].inputs] == [tensor.name for tensor in split[0].outputs]
+
+
+def tied_and_regularised(seed=5):
+    """One layer in all three parts, with a loss for its kernel and for what it makes; one that is in one part only."""
+    keras.utils.set_random_seed(seed)
+    step = keras.layers.Dense(6, kernel_regularizer="l2", activity_regularizer="l1", name="step")
+    x = keras.Input((6,), name="x")
+    y = keras.layers.Dense(6, bias_regularizer="l1", bias_initializer="ones", name="middle")(step(x))
+    return keras.Model(x, keras.layers.Dense(2, name="o")(step(step(y))), name="tied_and_regularised")
+
+
+@pytest.mark.parametrize("weights", ["share", "copy"])
+@pytest.mark.parametrize("wiring", ["relay", "direct"])
+def test_losses_of_a_split_are_those_of_the_model(weights, wiring, tmp_path):
+    model = tied_and_regularised()
+    x = np.linspace(-1, 1, 12, dtype="float32").reshape(2, 6)
+    split = ks.split(model, ["middle", "step#2"], weights=weights, wiring=wiring)
+    assert split.tied == {"step": (0, 1, 2)}
+    split.save(tmp_path / "s")
+    for each in (split, ks.Split.load(tmp_path / "s")):
+        model(x), each(x)
+        told, expected = sorted(map(float, each.losses)), sorted(map(float, model.losses))
+        assert told == pytest.approx(expected, rel=1e-6) and len(told) == 3 + 2  # three calls, two variables
+        assert sum(len(part.losses) for part in each) == 3 + 4  # each part is a model of its own
+    for part in split:
+        part.trainable = False
+    assert len(split.losses) == 3  # what is frozen has no loss, as in Keras
+
+
+def test_training_with_the_losses_of_a_split_is_training_the_whole():
+    import tensorflow as tf
+
+    whole, cut = tied_and_regularised(), tied_and_regularised()
+    start = arrays(cut.weights)
+    generator = np.random.default_rng(0)
+    data = [generator.normal(size=(12, 16, width)).astype("float32") for width in (6, 2)]
+    whole.compile(keras.optimizers.SGD(0.05, momentum=0.9), "mse")
+    split, optimizer = ks.split(cut, ["middle", "step#2"]), keras.optimizers.SGD(0.05, momentum=0.9)
+    variables = list({id(v): v for part in split for v in part.trainable_variables}.values())
+    for x, y in zip(*data, strict=True):
+        whole.train_on_batch(x, y)
+        with tf.GradientTape() as tape:
+            loss = keras.ops.mean(keras.losses.mean_squared_error(y, split(x, training=True))) + sum(split.losses)
+        optimizer.apply(tape.gradient(loss, variables), variables)
+    for a, b, c in zip(arrays(whole.weights), arrays(cut.weights), start, strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-6)
+        assert np.abs(b - c).max() > 1e-3

@@ -228,7 +228,7 @@ def test_points_come_in_topological_order_and_once():
 def test_why_not_names_tensors_and_neighbours():
     assert why_not(RESIDUAL, "a") == (
         "2 tensors cross after a, 24 B: stem (4 float32) and a (2 float32). "
-        "Nearest single-tensor cuts: stem before and add after."
+        "Nearest candidates: stem before and add after."
     )
     assert "It is a candidate" in why_not(RESIDUAL, "stem")
     assert "is an input of the model" in why_not(RESIDUAL, "in")
@@ -276,3 +276,27 @@ def test_a_cut_between_towers_that_share_only_an_input_is_crossed_by_nothing():
     )
     with pytest.raises(CutError, match="b and d are outputs of the model and nothing is computed after"):
         cut_at(graph, "b", "d")
+
+
+def test_why_a_single_tensor_is_no_candidate():
+    edges = [("x", "a"), ("a", "b"), ("z", "side"), ("b", "both"), ("side", "both"), ("both", "out")]
+    graph = graph_of(edges, inputs=("x", "z"))
+    assert [cut.points for cut in cut_candidates(graph)] == [("both",)]
+    assert why_not(graph, "a") == (
+        "1 tensor crosses after a, 4 B: a (1 float32); the tail also needs the model input z. It is no candidate, as "
+        "both is also computed from side, which does not come through a. Nearest candidates: both after."
+    )
+    without = graph_of(edges[:-1], inputs=("x", "z"))
+    assert why_not(without, "b").endswith(
+        "as both is also computed from side, which does not come through b. The model has no candidate."
+    )
+
+
+def test_only_outputs_are_called_outputs():
+    graph = graph_of([("in", "a"), ("a", "p"), ("in", "q")])
+    with pytest.raises(CutError) as caught:
+        cut_at(graph, "a", "p", "q")
+    assert str(caught.value).startswith("p and q are outputs of the model and nothing is computed after a, p and q: ")
+    idle = graph_of([("in", "a"), ("a", "b"), ("b", "idle")], outputs=("b",))
+    with pytest.raises(CutError, match=r"^Nothing is computed after idle: the part behind a cut there would be empty"):
+        cut_at(idle, "idle")

@@ -17,7 +17,7 @@ from kerassplit_widget.structure.arguments import whole_number
 from kerassplit_widget.structure.costs import CallCosts, CostTable
 from kerassplit_widget.structure.graph import Tensor
 
-__all__ = ["costs", "count_reading"]
+__all__ = ["costs", "count_reading", "counted_batch"]
 
 
 def costs(
@@ -29,7 +29,8 @@ def costs(
     ----------
     model : keras.Model
     batch_size : int
-        Stands in for the batch dimension of the inputs. One that is fixed is kept.
+        Stands in for the batch dimension of the inputs. One that is fixed is kept: where it is that of all inputs, the
+        table says so, in ``.batch_size`` too.
     input_shapes : tuple, or dict of str to tuple, optional
         Fixes unknown dimensions of the inputs, with or without batch, as for `read`. What depends on those that are
         left open is unknown.
@@ -133,7 +134,25 @@ def count_reading(reading: Reading, batch_size: int = 1) -> CostTable:
                 why,
             )
         )
-    return CostTable(reading.graph.name, tuple(rows), batch_size)
+    return CostTable(reading.graph.name, tuple(rows), counted_batch(reading, batch_size))
+
+
+def counted_batch(reading: Reading, batch_size: int) -> int:
+    """Return for how many examples a model is counted: as many as were asked for, or as the model takes.
+
+    Parameters
+    ----------
+    reading : Reading
+    batch_size : int
+        What was asked for.
+
+    Returns
+    -------
+    int
+        That of the first input where the batch dimensions of all inputs are fixed.
+    """
+    first = [tensor.shape[0] for tensor in reading.function.inputs if len(tensor.shape)]
+    return batch_size if None in first or not first else int(first[0])
 
 
 def _params(name: str, operation: Any, owners: dict[int, str]) -> tuple[int, int | None, str | None]:

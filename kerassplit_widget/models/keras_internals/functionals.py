@@ -1,4 +1,4 @@
-"""Functional models whose graph is known to be whole, made without the searches that Keras does to find that out."""
+"""Functional models: made of a graph known to be whole, without the searches that Keras does; and what they hold."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from keras.src.utils.tracking import DotNotTrackScope
 from kerassplit_widget.models.keras_internals.graphs import Operation, input_structure, maker_of, passed_on
 from kerassplit_widget.models.keras_internals.tracking import track_more
 
-__all__ = ["keep_sizes", "model_of"]
+__all__ = ["keep_sizes", "losses_of", "model_of", "set_policy"]
 
 
 def model_of(inputs: Any, outputs: Any, name: str) -> Functional:
@@ -71,6 +71,42 @@ def keep_sizes(model: Functional) -> None:
     for i, spec in enumerate(specs or ()):
         spec.shape = tuple((inputs[spec.name] if named else model.inputs[i]).shape)
     model.input_spec = specs
+
+
+def set_policy(model: keras.Model, policy: Any) -> None:
+    """Give a model a dtype policy; its layers keep theirs, with which they compute.
+
+    A new model has the global one. `compile` goes by it when it decides whether to scale the loss, so that what is made
+    of a model needs the model's. The property of Keras does more than that: it would quantize the layers.
+
+    Parameters
+    ----------
+    model : keras.Model
+    policy : keras.DTypePolicy, or str or dict that says which
+    """
+    model._dtype_policy = keras.dtype_policies.get(policy)
+
+
+def losses_of(model: keras.Model) -> tuple[list[Any], list[tuple[keras.Variable, Any]]]:
+    """Take ``model.losses`` apart.
+
+    Keras lists the losses that layers have added during the last call, then those of the regularised variables.
+
+    Parameters
+    ----------
+    model : keras.Model
+
+    Returns
+    -------
+    list of tensors
+        What layers have added.
+    list of (keras.Variable, tensor)
+        Each trainable variable that has a regulariser, with its loss.
+    """
+    losses = model.losses
+    regularised = [variable for variable in model.trainable_weights if variable.regularizer is not None]
+    added = len(losses) - len(regularised)
+    return losses[:added], list(zip(regularised, losses[added:], strict=True))
 
 
 def _write_graph(model: Functional, inputs: list[keras.KerasTensor], outputs: list[keras.KerasTensor]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterable
 from functools import cached_property
 from typing import Any
@@ -129,6 +130,9 @@ def fill_layer(
         state["_tracked"] = list(state["_tracked"])
     if "_call_has_context_arg" in state:  # of Keras since 3.11
         state["_call_has_context_arg"] = dict(state["_call_has_context_arg"])
+    if "_modules" in state:  # of PyTorch, where a layer is a module
+        state.update((key, copy.copy(state[key])) for key in state.keys() & _OF_MODULE)
+        state["_modules"].pop("_torch_params", None)  # the parameters, which Keras collects anew
     give_methods(state, twin, shared=shared)
     if not type(layer).__module__.startswith("keras."):  # Keras's own layers hold nothing of the kind
         own_values(state, layer, stand_in or (lambda value: twin if value is layer else None), apart=_BOOKS)
@@ -145,6 +149,9 @@ _STORES = frozenset(("_trainable_variables", "_non_trainable_variables", "_layer
 """The lists in which a layer tracks what it owns."""
 
 _BOOKS = _OWN | _STORES
+
+_OF_MODULE = frozenset(("_parameters", "_buffers", "_modules", "_forward_hooks", "_forward_pre_hooks", "_backward_hooks"))
+"""The containers of a `torch.nn.Module` that others write to."""
 
 _GRAPH = frozenset(
     (

@@ -65,7 +65,7 @@ class Plan:
     bound : float
         No plan with as many parts has a smaller value.
     gap : float
-        ``(value - bound) / value``; 0 when the plan is proved optimal.
+        ``(value - bound) / value``, or 0 when that is at most 1e-6: then the plan counts as proved optimal.
     stages : tuple of Stage
     status : str
         ``"optimal"``, why the search ended before, or ``"by hand"``.

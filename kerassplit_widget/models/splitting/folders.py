@@ -17,6 +17,7 @@ import keras
 import kerassplit_widget
 from kerassplit_widget.errors import SplitError
 from kerassplit_widget.models import keras_internals as internals
+from kerassplit_widget.models.keras_internals.functionals import set_policy
 from kerassplit_widget.models.splitting.manifest import Manifest, Spec
 from kerassplit_widget.models.splitting.ties import Place, find_ties, tie
 from kerassplit_widget.structure.text import listed
@@ -36,7 +37,7 @@ def save_split(folder: str | PathLike[str], manifest: Manifest, parts: Sequence[
     with tempfile.TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent) as scratch:
         new, old = Path(scratch) / "new", Path(scratch) / "old"
         new.mkdir()
-        entries = []
+        entries: list[dict[str, Any]] = []
         for i, part in enumerate(parts, 1):
             file = new / f"part_{i}.keras"
             try:
@@ -47,7 +48,10 @@ def save_split(folder: str | PathLike[str], manifest: Manifest, parts: Sequence[
                 ) from error
             modules = {type(layer).__module__ for layer in part.layers}
             needs = sorted(each for each in modules if each.startswith(f"{kerassplit_widget.__name__}."))
-            entries.append({"file": file.name, "sha256": _digest(file), "needs": needs})
+            entry: dict[str, Any] = {"file": file.name, "sha256": _digest(file), "needs": needs}
+            if type(part.dtype_policy) is keras.DTypePolicy:  # which Keras does not save
+                entry["dtype_policy"] = part.dtype_policy.name
+            entries.append(entry)
         text = json.dumps(_to_json(manifest, entries, find_ties(parts)), indent=1)
         (new / FILE).write_text(text + "\n", encoding="utf-8")
         if target.exists():
@@ -97,9 +101,12 @@ def _load_part(source: Path, entry: Mapping[str, str], custom_objects: Mapping[s
     if _digest(file) != entry["sha256"]:
         raise SplitError(f"{source} is damaged: {file.name} has changed since it was saved. Save the split again.")
     try:
-        return keras.saving.load_model(file, custom_objects=custom_objects, safe_mode=True)
+        part = keras.saving.load_model(file, custom_objects=custom_objects, safe_mode=True)
     except Exception as error:
         raise SplitError(f"{file} cannot be loaded: {_why_not_loaded(error, file)}") from error
+    if "dtype_policy" in entry:
+        set_policy(part, entry["dtype_policy"])
+    return part
 
 
 def _path(folder: str | PathLike[str]) -> Path:
@@ -189,7 +196,9 @@ def _from_json(data: Mapping[str, Any]) -> tuple[Manifest, list[dict[str, str]],
     }
     wires = tuple(Wire(tuple(p["takes"]), tuple(p["returns"]), tuple(p["calls"])) for p in data["parts"])
     files = [{"file": str(part["file"]), "sha256": str(part["sha256"])} for part in data["parts"]]
-    for entry in files:
+    for entry, part in zip(files, data["parts"], strict=True):
+        if "dtype_policy" in part:  # splits saved before had none
+            entry["dtype_policy"] = keras.dtype_policies.get(str(part["dtype_policy"])).name
         if Path(entry["file"]).name != entry["file"]:
             raise ValueError(f"{entry['file']!r} is no file of the folder")
     inputs, outputs = _unpack(data["inputs"]), _unpack(data["outputs"])

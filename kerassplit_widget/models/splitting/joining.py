@@ -9,6 +9,7 @@ import keras
 
 from kerassplit_widget.models import keras_internals as internals
 from kerassplit_widget.models.keras_internals import Operation
+from kerassplit_widget.models.keras_internals.functionals import set_policy
 from kerassplit_widget.models.masks import AttachMask, CopyTensor, TakeMask
 from kerassplit_widget.models.reading import Reading, Step, read_steps
 from kerassplit_widget.models.twins import Twins
@@ -34,16 +35,16 @@ def join_parts(parts: Sequence[keras.Model], manifest: Manifest, name: str) -> k
     """
     readings = [read_steps(part, expand="none") for part in parts]
     starts = {each: manifest.specs[each].input(each) for each in keras.tree.flatten(manifest.inputs)}
-    for reading, wire in zip(readings, manifest.wires, strict=True):
-        for tensor, each in zip(reading.function.inputs, wire.takes, strict=True):
+    for i, reading in enumerate(readings):
+        for tensor, each in zip(reading.function.inputs, manifest.taken(i), strict=True):
             if each in starts:
                 starts[each] = internals.input_like(tensor, each)
     known: dict[str, Any] = dict(starts)
     one = _merge(readings)
     twins = Twins(rename=_unique(set(starts)))
-    for reading, wire in zip(readings, manifest.wires, strict=True):
+    for i, (reading, wire) in enumerate(zip(readings, manifest.wires, strict=True)):
         unmasked = {name for step in reading.steps for name in step.unmasks}
-        local = dict(zip(reading.graph.inputs, (known[each] for each in wire.takes), strict=True))
+        local = dict(zip(reading.graph.inputs, (known[each] for each in manifest.taken(i)), strict=True))
         for step in reading.steps:
             if not step.call.is_input:
                 taken_off = step.call.name in unmasked
@@ -56,6 +57,7 @@ def join_parts(parts: Sequence[keras.Model], manifest: Manifest, name: str) -> k
         keras.tree.map_structure(returned.__getitem__, manifest.outputs),
         name,
     )
+    set_policy(model, parts[0].dtype_policy)
     if manifest.batch_is_fixed:
         internals.keep_sizes(model)
     return model

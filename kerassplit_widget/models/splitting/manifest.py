@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -100,6 +100,11 @@ class Manifest:
         given = [known[name] for name in self.wires[part].takes]
         return given[0] if len(given) == 1 else given
 
+    def taken(self, part: int) -> list[str]:
+        """List what a part takes in the order of its inputs: Keras sorts the keys of a dict, also of one it loads."""
+        names: list[str] = keras.tree.flatten(self.pack_inputs(part, {name: name for name in self.wires[part].takes}))
+        return names
+
     def match_inputs(self, inputs: Any) -> dict[str, Any]:
         """Give each input of the model its name, and see that it has the batch size that the split was made for.
 
@@ -119,7 +124,12 @@ class Manifest:
         return named
 
     def _name_inputs(self, inputs: Any) -> dict[str, Any]:
-        """Give each input its name; as Keras, take one tensor for a list of one, and a dict for a list."""
+        """Give each input its name; as Keras, take one tensor for a list of one, and a dict for a list.
+
+        Of a dict, keys that the model does not need are left out. Keras does not look at the keys itself: it takes the
+        values in their order, the first for the first input and so on. Where that gives an input another value than
+        its key says, the model computes something else than was meant, without a word: that is refused here.
+        """
         names = keras.tree.flatten(self.inputs)
         if isinstance(inputs, dict) and not isinstance(self.inputs, dict) and set(names) <= set(inputs):
             return {name: inputs[name] for name in names}
@@ -128,12 +138,17 @@ class Manifest:
         if len(names) == 1 and isinstance(inputs, list | tuple) and [hasattr(x, "shape") for x in inputs] == [True]:
             return {names[0]: inputs[0]}
         try:
-            keras.tree.assert_same_structure(
-                keras.tree.lists_to_tuples(inputs), keras.tree.lists_to_tuples(self.inputs)
-            )
-        except (TypeError, ValueError):
+            named = dict(_pairs(self.inputs, inputs))
+        except (KeyError, TypeError, ValueError):
             raise SplitError(f"The model takes {self.inputs!r}; other inputs were given: {_outline(inputs)}.") from None
-        return dict(zip(names, keras.tree.flatten(inputs), strict=True))
+        for name, value in zip(names, keras.tree.flatten(inputs), strict=False):
+            if named[name] is not value:
+                raise SplitError(
+                    f"The model takes {self.inputs!r}; given were {_outline(inputs)}. Keras goes by the order "
+                    f"of the values, not by their keys, and would take another value for the input {name!r} than "
+                    "that of its key. Give only the keys that the model takes, in the same kind of dict."
+                )
+        return named
 
     def pack_outputs(self, known: Mapping[str, Any]) -> Any:
         """Put the tensors that the model returns in its output structure; as Keras, one tensor for a list of one."""
@@ -162,7 +177,7 @@ class Manifest:
                 raise SplitError(f"Part {i} has to be a Functional model or a built Sequential; found {part!r:.80}.")
             old = internals.function_of(instead_of[i - 1]) if instead_of else None
             for verb, names, tensors, before in (
-                ("take", wire.takes, function.inputs, old and old.inputs),
+                ("take", self.taken(i - 1), function.inputs, old and old.inputs),
                 ("return", wire.returns, function.outputs, old and old.outputs),
             ):
                 wanted = [self.specs[name] for name in names]
@@ -185,8 +200,10 @@ class Manifest:
         if isinstance(given, str | list | tuple) and isinstance(own, str | list | tuple) and len(function.inputs) == 1:
             return  # to Keras a tensor is as good as a list of it
         try:
-            keras.tree.assert_same_structure(keras.tree.lists_to_tuples(given), keras.tree.lists_to_tuples(own))
-        except (TypeError, ValueError):
+            named = dict(_pairs(own, given))
+            if [named[name] for name in keras.tree.flatten(own)] != keras.tree.flatten(given):
+                raise ValueError  # an ordered dict for a plain one, of which Keras sorts the keys
+        except (KeyError, TypeError, ValueError):
             raise SplitError(
                 f"Part {number} is called with {given!r}; the model given in its place ({function.name!r}) takes its "
                 f"inputs in another structure, {own!r}. Make it with keras.Model(inputs=...) of the first structure."
@@ -200,6 +217,30 @@ def _makers(tensors: Sequence[keras.KerasTensor]) -> list[str]:
 def _in_other_order(names: Sequence[str], before: Sequence[str]) -> bool:
     """Tell whether a name is where another was, and was elsewhere."""
     return any(name != old and name in before for name, old in zip(names, before, strict=True))
+
+
+def _pairs(names: Any, given: Any) -> Iterator[tuple[str, Any]]:
+    """Find in a structure the values for the names in the places of another; it may have more keys.
+
+    Raises
+    ------
+    KeyError, TypeError, ValueError
+        If the structures differ in anything else than the classes of their dicts and sequences.
+    """
+    if isinstance(names, dict):
+        if not isinstance(given, dict):
+            raise TypeError
+        for key, each in names.items():
+            yield from _pairs(each, given[key])
+    elif isinstance(names, list | tuple):
+        if not isinstance(given, list | tuple):
+            raise TypeError
+        for each, value in zip(names, given, strict=True):
+            yield from _pairs(each, value)
+    elif isinstance(given, dict | list | tuple):
+        raise TypeError
+    else:
+        yield names, given
 
 
 def _outline(structure: Any) -> str:

@@ -7,14 +7,15 @@ other the whole. So it is the variables that are tied, wherever they are.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 
 from kerassplit_widget.models import keras_internals as internals
+from kerassplit_widget.models.keras_internals.functionals import losses_of, set_policy
 from kerassplit_widget.models.twins import Copies, Twins
 
-__all__ = ["Place", "find_ties", "tie", "tied_layers"]
+__all__ = ["Place", "find_ties", "losses_once", "tie", "tied_layers"]
 
 
 class Place(NamedTuple):
@@ -50,6 +51,18 @@ def tied_layers(parts: Sequence[keras.Model]) -> dict[str, tuple[int, ...]]:
     return {layer: tuple(sorted(numbers)) for layer, numbers in tied.items()}
 
 
+def losses_once(parts: Sequence[keras.Model]) -> list[Any]:
+    """List the losses of all parts as one model would: that of a regularised variable once, wherever it is."""
+    added: list[Any] = []
+    regularised: dict[int, Any] = {}
+    for part in parts:
+        own, of_variables = losses_of(part)
+        added += own
+        for variable, loss in of_variables:
+            regularised.setdefault(id(internals.original_of(variable)), loss)
+    return [*added, *regularised.values()]
+
+
 def _places(parts: Sequence[keras.Model], which: str) -> dict[int, list[Place]]:
     """List by the id of each variable where it is."""
     places: dict[int, list[Place]] = {}
@@ -79,6 +92,8 @@ def tie(parts: Sequence[keras.Model], ties: Sequence[Sequence[Place]]) -> Iterat
         if i in again:
             function = internals.function_of(part)
             assert function is not None  # parts are graphs of layers
-            yield Twins(Copies(stands_for, rest=lambda variable: variable)).rebuild(function)
+            rebuilt = Twins(Copies(stands_for, rest=lambda variable: variable)).rebuild(function)
+            set_policy(rebuilt, part.dtype_policy)
+            yield rebuilt
         else:
             yield part

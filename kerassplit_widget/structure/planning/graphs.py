@@ -33,7 +33,7 @@ class GraphPlan:
     bound : float
         No plan has a smaller value.
     gap : float
-        ``(value - bound) / value``, 0 when the plan is proved optimal.
+        ``(value - bound) / value``, or 0 when that is at most 1e-6: then the plan counts as proved optimal.
     stages : list of set of nodes
         In order.
     loads : array of float, shape (stages,)
