@@ -35,13 +35,16 @@ def cores(draw: st.DrawFn, most: int = 12) -> tuple[Graph, list[int]]:
     return [sorted(b for a, b in edges if a == u) for u in range(n)], rows
 
 
-def crossings(graph: LayeredGraph, rows: list[list[int]]) -> int:
-    """Look at all pairs of edges."""
+def crossings(graph: LayeredGraph, rows: list[list[int]], ports: dict[int, list[int]] | None = None) -> int:
+    """Look at all pairs of edges, and at all that come to one item with ports."""
     place = {node: i for row in rows for i, node in enumerate(row)}
     found = 0
     for row in rows:
         edges = [(place[u], place[v]) for u in row for v in graph.down[u]]
         found += sum((a - c) * (b - d) < 0 for (a, b), (c, d) in combinations(edges, 2))
+    for item, producers in (ports or {}).items():
+        port = {node: producers.index(graph.producer[node]) for node in graph.up[item]}
+        found += sum((port[a] - port[b]) * (place[a] - place[b]) < 0 for a, b in combinations(graph.up[item], 2))
     return found
 
 
@@ -87,21 +90,25 @@ def test_two_levelings_make_the_lines_as_short_as_possible(core: tuple[Graph, li
 
 
 @settings(max_examples=60, deadline=None)
-@given(cores(), st.booleans(), st.integers(0, 99))
-def test_the_crossings_are_counted_right_after_every_step(core: tuple[Graph, list[int]], together: bool, seed: int):
+@given(cores(), st.booleans(), st.booleans(), st.integers(0, 99))
+def test_the_crossings_are_counted_right_after_every_step(
+    core: tuple[Graph, list[int]], together: bool, with_ports: bool, seed: int
+):
     successors, rows = core
     random = Random(seed)
+    sources = {v: [u for u, targets in enumerate(successors) if v in targets] for v in range(1, len(successors))}
+    ports = {v: random.sample(near, len(near)) for v, near in sources.items() if with_ports and random.random() < 0.5}
     for first, last in levelings(successors, successors, rows, 100_000):
         graph = layered_graph(successors, first, last, range(len(rows)) if together else ())
         start, _ = swept(graph, random, 2_000)
-        order = Order(graph, random, start)
-        assert order.crossings == crossings(graph, order.rows())
+        order = Order(graph, random, start, ports=ports)
+        assert order.crossings == crossings(graph, order.rows(), ports)
         before = order.crossings
         order.settle(2_000)
-        assert order.crossings == crossings(graph, order.rows()) <= before
+        assert order.crossings == crossings(graph, order.rows(), ports) <= before
         before = order.crossings
         order.improve(3_000)
-        assert order.crossings == crossings(graph, order.rows()) <= before
+        assert order.crossings == crossings(graph, order.rows(), ports) <= before
 
 
 @settings(max_examples=60, deadline=None)
@@ -214,6 +221,17 @@ def test_the_exit_of_a_core_ends_its_last_cell():
             Cell((11, 10, 12, 13), (9, 5)),
         ]
     }
+
+
+def test_cells_are_found_though_what_they_share_has_come_further_than_the_first_of_them():
+    # The way to item 6, which each cell reads, is longer than that to the first cell and shorter than to the last one.
+    successors: Graph = [[1, 7], [2], [3], [4], [5], [6], [9, 13, 17]]
+    for x in (7, 11, 15):
+        successors += [[x + 1, x + 4], [x + 3], [x + 3], [x + 4]]
+    successors += [[20], []]
+    _, found = find_cells(successors, successors, [7] * 21, open_exit=False)
+    (cells,) = found.values()
+    assert [sorted(cell.items) for cell in cells] == [[8, 9, 10, 11], [12, 13, 14, 15], [16, 17, 18, 19]]
 
 
 def test_the_exit_ends_no_cell_if_others_lead_to_it_too():

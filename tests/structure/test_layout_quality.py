@@ -137,14 +137,34 @@ def test_the_cells_of_a_core_are_drawn_alike_or_as_mirror_images():
     assert alike(layout, copies) == 6
 
 
-def test_blocks_that_read_several_tensors_all_along_are_drawn_alike():
-    # Lines come to the blocks in another order than is best inside of a block; alike, all of them cross less.
-    layout = lay_out(encoder_and_decoder(5))
-    encoder = [list(range(6 + 7 * i, 13 + 7 * i)) for i in range(5)]
-    decoder = [list(range(45 + 14 * i, 59 + 14 * i)) for i in range(5)]
-    assert quality(layout).crossings <= 17
-    assert alike(layout, encoder, mirrored=True) == 4
-    assert alike(layout, decoder, mirrored=True) == 4
+@pytest.mark.parametrize(("blocks", "most"), [(3, 10), (5, 19), (6, 23)])
+def test_blocks_that_read_several_tensors_all_along_are_drawn_alike(blocks: int, most: int):
+    # Lines come to the blocks in another order than is best inside of a block.
+    layout = lay_out(encoder_and_decoder(blocks))
+    encoder = [list(range(6 + 7 * i, 13 + 7 * i)) for i in range(blocks)]
+    start = 10 + 7 * blocks
+    decoder = [list(range(start + 14 * i, start + 14 + 14 * i)) for i in range(blocks)]
+    found = quality(layout)
+    assert (found.crossings <= most, found.hits, found.overlaps, found.laid_over) == (True, 0, 0, 0)
+    assert alike(layout, encoder) == alike(layout, decoder) == blocks
+
+
+@pytest.mark.parametrize("blocks", [2, 3, 6])
+def test_the_last_block_is_whole_though_nothing_leads_past_its_end(blocks: int):
+    # The core ends where the last block has read the memory; the feed-forward calls after that belong to the block.
+    net = Drawing()
+    memory = net.chain(net.call(), 3)
+    x, mask = net.call(net.call()), net.call(net.call())
+    copies = []
+    for _ in range(blocks):
+        start = len(net.successors)
+        x = net.feed_forward(net.attention(net.self_attention(x, mask), memory))
+        copies.append(list(range(start, len(net.successors))))
+    net.call(net.call(x))
+    layout = lay_out(net.successors)
+    found = quality(layout)
+    assert (found.crossings, found.hits, found.overlaps, found.laid_over) == (0, 0, 0, 0)
+    assert alike(layout, copies) == blocks
 
 
 def test_two_copies_of_a_core_with_a_tail_of_its_own_each_are_alike_inside():
@@ -232,3 +252,13 @@ def test_a_core_is_turned_so_that_its_inputs_stand_in_their_order():
         layout = lay_out(net.successors, inputs=inputs)
         assert layout.x[inputs[0]] < layout.x[inputs[1]]
         assert quality(layout).crossings == 0
+
+
+def test_a_core_of_like_blocks_is_turned_too():
+    successors = encoder_and_decoder(4)
+    for inputs in ([0, 1], [1, 0]):
+        layout = lay_out(successors, inputs=inputs)
+        assert layout.x[inputs[0]] < layout.x[inputs[1]]
+        decoder = [list(range(38 + 14 * i, 52 + 14 * i)) for i in range(4)]
+        assert alike(layout, decoder) == 4
+        assert quality(layout).hits == 0

@@ -7,6 +7,7 @@ last item of the last cell may be the exit of the core.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
@@ -16,7 +17,7 @@ from kerassplit_widget.structure.regions.rows import Wiring
 
 __all__ = ["Cell", "Pattern", "find_cells"]
 
-_LEAST = 3  # items of a cell
+_LEAST = 4  # items of a cell
 _LONGEST = 200
 _PHASES = 24  # ways to divide a stretch into cells that are tried
 
@@ -89,12 +90,11 @@ def find_cells(
         for v in targets:
             predecessors[v].append(u)
     if not open_exit:
-        # What the exit is nobody knows here; it is taken for what others are that read as many.
-        alike = [
-            what
-            for what, sources in zip(labels[:-1], predecessors, strict=False)
-            if len(sources) == len(predecessors[-1])
-        ]
+        # What the exit is nobody knows here; it is taken for what others are that read the same, or else as many.
+        as_many = [i for i, sources in enumerate(predecessors[:-1]) if len(sources) == len(predecessors[-1])]
+        read = Counter(labels[u] for u in predecessors[-1])
+        the_same = [i for i in as_many if Counter(labels[u] for u in predecessors[i]) == read]
+        alike = [labels[i] for i in the_same or as_many]
         labels = [*labels[:-1], max(alike, key=alike.count, default=labels[-1])]
     known: dict[Hashable, int] = {}
 
@@ -103,7 +103,7 @@ def find_cells(
 
     # Items that read a different number of others are never alike, which spares comparing most stretches.
     items = [Item("call", label(what, len(predecessors[i])), 1, call=i) for i, what in enumerate(labels)]
-    order = _canonical(predecessors, [item.label for item in items], open_exit=open_exit)
+    order = _canonical(predecessors, successors, [item.label for item in items])
     sequence = [items[i] for i in order[1:end]]
     wiring = Wiring(predecessors, successors, ())
     folded = fold_repeats(sequence, wiring, label, 2 * _LEAST, lambda first, last: 0, _LONGEST)
@@ -133,9 +133,14 @@ def _best_phase(
     It begins at place `start` of the inner items; what crosses between two of these is `width`.
     """
     length = repeat.children[0].size
-    low, high = max(0, start - length + 1), min(len(order) - 1, start + repeat.size + length - 1)
-    crossing = [min(width[i + length : high : length], default=0) for i in range(low, min(low + length, high))]
-    phases = sorted(range(low, low + len(crossing)), key=lambda i: (crossing[i - low], i))
+    low, high = max(0, start - length), min(len(order) - 1, start + repeat.size + length)
+
+    def rating(i: int) -> tuple[int, int, int]:
+        # A block ends where lines part rather than before. Of blocks that begin and end alike the last had better be
+        # whole: the first often differs in what it reads.
+        return max(width[i + length : high : length], default=0), -len(drawn[order[i + length]]), (high - i) % length
+
+    phases = sorted(range(low, min(low + length, high - length + 1)), key=rating)
     best: list[tuple[Pattern, Cell]] = []
     for phase in phases[:_PHASES]:
         classes: dict[Pattern, list[tuple[Pattern, Cell]]] = {}
@@ -150,15 +155,34 @@ def _best_phase(
     return best
 
 
-def _canonical(predecessors: Sequence[Sequence[int]], labels: Sequence[int], *, open_exit: bool) -> list[int]:
-    """Order items so that each comes as soon as all it needs is there, the longest way to it first."""
-    sign = 1 if open_exit else -1
-    length = [0] * len(predecessors)
+def _canonical(
+    predecessors: Sequence[Sequence[int]], successors: Sequence[Sequence[int]], labels: Sequence[int]
+) -> list[int]:
+    """Order items so that each comes as soon as all it needs is there, the longest way to it first.
+
+    Items that are read once make a tree with the item they lead to, its root. What trees share, as a mask, comes
+    before all of a tree, and how far that has come counts for nothing in it: like trees are ordered alike.
+    """
+    n = len(predecessors)
+    root = list(range(n))
+    owner = [-1] * n  # the root of all that reads an item, if there is one
+    for u in range(n - 2, 0, -1):
+        first, *others = successors[u]
+        if all(root[v] == root[first] for v in others):
+            owner[u] = root[first]
+            if not others:
+                root[u] = root[first]
+    # Of the longest way from the entry, of that along owned items, and of that within a tree.
+    length, way, depth = [0] * n, [0] * n, [0] * n
+    shared: list[set[int]] = [set() for _ in range(n)]
     for v, sources in enumerate(predecessors):
-        length[v] = max((length[u] for u in sources), default=-1) + 1
+        length[v] = max((length[u] + 1 for u in sources), default=0)
+        way[v] = max((way[u] + 1 for u in sources if owner[u] == root[v]), default=0)
+        depth[v] = max((depth[u] + 1 for u in sources if root[u] == root[v]), default=0)
+        shared[root[v]].update(u for u in sources if owner[u] != root[v])
     order: list[int] = []
-    met = [False] * len(predecessors)
-    stack = [(len(predecessors) - 1, False)]
+    met = [False] * n
+    stack = [(n - 1, False)]
     while stack:
         v, ready = stack.pop()
         if ready:
@@ -166,8 +190,10 @@ def _canonical(predecessors: Sequence[Sequence[int]], labels: Sequence[int], *, 
         elif not met[v]:
             met[v] = True
             stack.append((v, True))
-            wanted = sorted(predecessors[v], key=lambda u: (sign * length[u], labels[u], u))
-            stack += [(u, False) for u in reversed(wanted)]
+            owned = [u for u in predecessors[v] if owner[u] == root[v]]
+            stack += [(u, False) for u in sorted(owned, key=lambda u: (way[u], depth[u], labels[u], u))]
+            if root[v] == v:
+                stack += [(u, False) for u in sorted(shared[v], key=lambda u: (length[u], labels[u], u))]
     return order
 
 

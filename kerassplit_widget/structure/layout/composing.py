@@ -2,20 +2,21 @@
 
 A copy may be a mirror image of the others where that saves crossings: cells that read the two cells before them have
 the line of the farther one on alternate sides. Where lines come to cells in another order than to their ports, the
-cells are sketched once more, for the order in which they come.
+cells are sketched once more, for the order in which they come. If lines still cross there, the cells are sketched for
+trunks on both their sides, and the core anew around them.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kerassplit_widget.structure.layout.cells import Cell, Pattern
 from kerassplit_widget.structure.layout.layered import drawn_edges
 from kerassplit_widget.structure.layout.search import Effort
 from kerassplit_widget.structure.layout.shapes import Points, Spacing, simplified
-from kerassplit_widget.structure.layout.sketching import Arranged, Plan, Sketch, arranged, set_out
+from kerassplit_widget.structure.layout.sketching import Arranged, Plan, Sketch, arranged, set_out, turned
 from kerassplit_widget.structure.layout.stacking import Box
 from kerassplit_widget.structure.layout.sweeping import inversions
 
@@ -91,13 +92,48 @@ class Composition:
                 items = cell.items if cell.items[-1] != exit_ else cell.items[:-1]
                 copies[items[-1]] = _Copy(items, cell, drawn)
                 self._classes.setdefault(pattern, []).append(copies[items[-1]])
-        self._space = space
+        self._plan, self._space, self._effort = plan, space, effort
         self._outer = _Outer(plan, order, copies)
         self._order = arranged(self._outer.plan, space, effort.share(len(self._outer.items)))
         for pattern, alike in self._classes.items():
-            self._turn_ports(pattern, alike, plan, effort)
+            self._turn_ports(pattern, alike)
 
-    def _turn_ports(self, pattern: Pattern, copies: Sequence[_Copy], plan: Plan, effort: Effort) -> None:
+    def _rearrange(self) -> None:
+        """Sketch cells for trunks on both their sides, and arrange the core anew for these, if fewer cross then."""
+        order, total = self._order, self.crossings
+        known = {last: copy.drawn for last, copy in self._outer.copies.items()}
+        redrawn: list[_Copy] = []
+        for pattern, copies in self._classes.items():
+            producers = zip(*(copy.cell.producers for copy in copies), strict=True)
+            trunks = [port for port, each in enumerate(producers) if len(set(each)) < len(copies)]
+            if trunks and self._cost(copies):
+                plan = _plan_of(pattern, copies[0].cell, self._plan, self._space, passing=trunks)
+                around = arranged(plan, self._space, self._effort.share(len(plan.boxes)) // 3)
+                self._redraw(pattern, copies, [port - 1 for port in around.rows[1]])
+                redrawn += copies
+        if not redrawn:
+            return
+        plan = replace(self._outer.plan, ports=dict(map(self._outer.ports, redrawn)))
+        found = arranged(plan, self._space, self._effort.share(len(plan.boxes)))
+        at_ports = sum(self._outer.costs(found, copy)[0] for copy in redrawn)
+        self._order = replace(found, crossings=found.crossings - at_ports)
+        if self.crossings >= total:
+            self._order = order
+            for last, drawn in known.items():
+                self._outer.copies[last].drawn = drawn
+
+    def _redraw(self, pattern: Pattern, copies: Sequence[_Copy], coming: Sequence[int]) -> None:
+        """Sketch a class of cells with its ports in a given order."""
+        drawn = _draw(pattern, copies[0].cell, self._plan, self._space, self._effort, coming)
+        for copy in copies:
+            copy.drawn = drawn
+
+    @property
+    def crossings(self) -> int:
+        """Count all crossings, if those copies are mirrored that had better be."""
+        return self._order.crossings + sum(map(self._cost, self._classes.values()))
+
+    def _turn_ports(self, pattern: Pattern, copies: Sequence[_Copy]) -> None:
         """Sketch a class of cells with its ports in the order in which lines mostly come, if fewer cross then."""
         orders = Counter(self._outer.coming(self._order, copy) for copy in copies)
         coming = max(orders, key=lambda order: orders[order] + orders[order[::-1]])
@@ -105,9 +141,7 @@ class Composition:
         if coming in (known.order, known.order[::-1]):
             return
         before = self._cost(copies)
-        drawn = _draw(pattern, copies[0].cell, plan, self._space, effort, coming)
-        for copy in copies:
-            copy.drawn = drawn
+        self._redraw(pattern, copies, coming)
         if self._cost(copies) >= before:
             for copy in copies:
                 copy.drawn = known
@@ -117,51 +151,79 @@ class Composition:
         return sum(copy.drawn.crossings + min(self._outer.costs(self._order, copy)) for copy in copies)
 
     def is_drawn_with(self, most: int) -> bool:
-        """Choose which copies are mirrored, none if possible; tell whether at most so many crossings are left."""
-        inside = sum(copy.drawn.crossings for copies in self._classes.values() for copy in copies)
-        rest = most - inside - self._order.crossings
-        return self._outer.choose_sides(self._order, rest) <= rest
+        """Choose which copies are mirrored, none if possible; tell whether about at most so many crossings are left.
+
+        That copies are alike may cost one crossing for each but the first of its class: where a trunk goes on to the
+        next copy, it passes what leads to this one.
+        """
+        if self.crossings > most:
+            self._rearrange()
+        copies = self._outer.copies.values()
+        rest = most - sum(copy.drawn.crossings for copy in copies) - self._order.crossings
+        return self._outer.choose_sides(self._order, rest) <= rest + len(copies) - len(self._classes)
 
     def worst(self) -> Pattern:
         """Tell in which class of cells and just before them the most crossings are."""
         return max(self._classes, key=lambda pattern: self._cost(self._classes[pattern]))
 
-    def sketch(self) -> Sketch:
-        """Draw the core, then the cells in their boxes."""
-        return self._outer.sketch(self._order, self._space)
+    def sketch(self, wanted: Sequence[Sequence[int]]) -> Sketch:
+        """Draw the core, then the cells in their boxes, turned so that items rather stand in the orders wanted."""
+        order = turned(self._order, [[self._outer.number[item] for item in row] for row in wanted])
+        if order is not self._order:
+            for copy in self._outer.copies.values():
+                copy.side = -copy.side
+        return self._outer.sketch(order, self._space)
 
 
 def _draw(
     pattern: Pattern, cell: Cell, plan: Plan, space: Spacing, effort: Effort, coming: Sequence[int] = ()
 ) -> _Drawn:
     """Sketch a cell with its ports on top, in a given order if there is one."""
+    first = len(pattern.ports) + 1
+    inner = _plan_of(pattern, cell, plan, space, coming=coming)
+    order = arranged(inner, space, effort.share(len(inner.boxes)) // 3)
+    sketch = _moved(set_out(inner, order, space))
+    return _Drawn(sketch, sketch.x[1:first], order.crossings, sketch.top[-2] - space.rank)
+
+
+def _plan_of(
+    pattern: Pattern,
+    cell: Cell,
+    plan: Plan,
+    space: Spacing,
+    coming: Sequence[int] = (),
+    passing: Sequence[int] = (),
+) -> Plan:
+    """Plan a cell: after the entry its ports, then its items, and below them where lines come out that pass by."""
     ports, n = len(pattern.ports), len(cell.items)
-    first = ports + 1
+    first, below = ports + 1, ports + 1 + n
     successors: list[list[int]] = [[]]
     successors += [[first + i for i in readers] for readers in pattern.ports]
     successors += [[first + i for i in readers] for readers in pattern.inner]
-    successors[-1] = [first + n]
+    exit_ = below + len(passing)
+    for i, port in enumerate(passing):
+        successors[1 + port].append(below + i)
+    successors += [[exit_] for _ in passing]
+    successors[below - 1] = [*range(below, exit_), exit_]
     successors.append([])
     led_to = {v for targets in successors for v in targets}
-    successors[0] = [v for v in range(1, first + n) if v not in led_to]
+    successors[0] = [v for v in range(1, below) if v not in led_to]
+    drawn = drawn_edges(successors, (True, True))
+    drawn[below - 1] = []
     lane = (space.lane / 2, space.lane / 2, 0.0)
     # As wide to the left as to the right of their axes, so that a mirror image has room for them too.
     inside = [(max(box[:2]), max(box[:2]), box[2]) for box in (plan.boxes[item] for item in cell.items)]
-    boxes = [(0.0, 0.0, 0.0), *[lane] * ports, *inside, (0.0, 0.0, 0.0)]
     trunks = {1 + i for i, u in enumerate(cell.producers) if u in plan.trunks}
     trunks |= {first + i for i, item in enumerate(cell.items) if item in plan.trunks}
-    inner = Plan(
+    return Plan(
         successors,
-        drawn_edges(successors, (True, True)),
-        boxes,
+        drawn,
+        [(0.0, 0.0, 0.0), *[lane] * ports, *inside, *[lane] * len(passing), (0.0, 0.0, 0.0)],
         (True, True),
         frozenset(trunks),
         tuple([1 + port for port in coming]) or tuple(range(1, first)),
         bool(coming),
     )
-    order = arranged(inner, space, effort.share(len(boxes)) // 3)
-    sketch = _moved(set_out(inner, order, space))
-    return _Drawn(sketch, sketch.x[1:first], order.crossings, sketch.top[-2] - space.rank)
 
 
 def _moved(sketch: Sketch) -> Sketch:
@@ -214,6 +276,10 @@ class _Outer:
             self.copies[last].side = -1
             total += mirrored - cost
         return total
+
+    def ports(self, copy: _Copy) -> tuple[int, tuple[int, ...]]:
+        """Tell the item of a copy, and what leads to it in the order of its ports."""
+        return self.number[copy.items[-1]], tuple([self.number[copy.cell.producers[i]] for i in copy.drawn.order])
 
     def coming(self, order: Arranged, copy: _Copy) -> tuple[int, ...]:
         """List the ports of a copy in the order in which their lines come to it from left to right."""

@@ -1,13 +1,13 @@
 """The shape of an irreducible core.
 
 A core is sketched as a whole (`sketching`) and, where stretches of it repeat, also from drawings of these
-(`composing`). The latter is taken if it costs no more crossings: then all copies look alike.
+(`composing`). The latter is taken if it costs no more crossings, or few for so many copies: then all look alike.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Sequence
-from itertools import accumulate, chain, combinations
+from itertools import accumulate, chain
 
 import numpy as np
 
@@ -16,12 +16,13 @@ from kerassplit_widget.structure.layout.composing import Composition
 from kerassplit_widget.structure.layout.layered import drawn_edges
 from kerassplit_widget.structure.layout.search import Effort
 from kerassplit_widget.structure.layout.shapes import Block, CoreShape, Points, Shape, Spacing
-from kerassplit_widget.structure.layout.sketching import Arranged, Plan, Sketch, arranged, set_out
+from kerassplit_widget.structure.layout.sketching import Plan, Sketch, arranged, set_out, turned
 from kerassplit_widget.structure.layout.stacking import Box
 
 __all__ = ["core_shape"]
 
 _HUGE = 1_500  # items
+_LEAST = 1 / 3  # of a core that must be cells; a few may be alike by chance
 
 
 def core_shape(
@@ -34,7 +35,9 @@ def core_shape(
     space: Spacing,
     effort: Effort,
     wanted: Sequence[Sequence[int]] = (),
-) -> CoreShape:
+    *,
+    torn: bool = False,
+) -> CoreShape | None:
     """Lay out a core.
 
     Parameters
@@ -57,6 +60,13 @@ def core_shape(
     wanted : sequence of sequences of int
         Calls, by their place in `boxes`, and blocks, by their place in `blocks` plus ``len(boxes)``, that rather stand
         in this order from left to right.
+    torn : bool
+        Whether something has been added to the core because its last cell may be torn.
+
+    Returns
+    -------
+    CoreShape or None
+        None if what has been added makes no cell whole.
     """
     items = _Items(boxes, ends, blocks)
     trunks = frozenset(items.of_call[call] for call in bus)
@@ -65,7 +75,9 @@ def core_shape(
     pieces = [*items.of_call[1:-1], *items.of_edge]
     rows = [[item for i in row if (item := pieces[i]) is not None] for row in wanted]
     joined = [item for item, call in zip(items.of_call[1:-1], boxes, strict=True) if call.tapped]
-    sketch = _sketch(plan, labels, [*rows, *([0, item] for item in joined)], space, effort)
+    sketch = _sketch(plan, labels, [*rows, *([0, item] for item in joined)], space, effort, torn=torn)
+    if sketch is None:
+        return None
     middles = items.of_edge
     ways = [way for end, middle in zip(ends, middles, strict=True) for way in items.ways(sketch, end, middle)]
     return CoreShape(
@@ -88,42 +100,29 @@ def _sketch(
     wanted: Sequence[Sequence[int]],
     space: Spacing,
     effort: Effort,
-) -> Sketch:
-    """Draw a core from its cells, or some classes of them, if that costs no more crossings than to draw it as a whole.
+    *,
+    torn: bool,
+) -> Sketch | None:
+    """Draw a core from its cells, or some classes of them, if that costs hardly more crossings than without.
 
     Left and right are swapped where items then rather stand as `wanted`; 0 is the middle.
     """
     order, cells = find_cells(plan.successors, plan.drawn, labels, open_exit=plan.open_ends[1])
     items = len(plan.boxes)
-    if items > _HUGE:
-        # Two drawings to compare would take long: the cells decide if they are most of it.
-        repeated = sum(len(cell.items) for each in cells.values() for cell in each)
-        cells = cells if repeated > items / 2 else {}
-    huge = cells and items > _HUGE
-    whole = arranged(plan, space, effort.share(items)) if not huge else None
+    repeated = [cell.items for each in cells.values() for cell in each]
+    if sum(map(len, repeated)) < _LEAST * items:
+        cells = {}
+    if torn and not (cells and any(each[-1] == items - 1 for each in repeated)):
+        return None
+    # For a huge core two drawings to compare would take long: the cells decide.
+    whole = arranged(plan, space, effort.share(items)) if not cells or items <= _HUGE else None
     while cells:
         composition = Composition(plan, order, cells, space, effort)
-        if composition.is_drawn_with(whole.crossings if whole is not None else 0) or whole is None:
-            return composition.sketch()
+        if composition.is_drawn_with(composition.crossings if whole is None else whole.crossings):
+            return composition.sketch(wanted)
         del cells[composition.worst()]
     assert whole is not None
-    return set_out(plan, _turned(whole, wanted), space)
-
-
-def _turned(order: Arranged, wanted: Sequence[Sequence[int]]) -> Arranged:
-    """Swap left and right if most of the pairs of items that are to stand in an order stand the other way round."""
-
-    def place(item: int) -> float:
-        row = order.rows[order.graph.level[item]]
-        return row.index(item) - (len(row) - 1) / 2 if item else 0.0
-
-    lean = 0
-    for items in wanted:
-        places = [place(item) for item in items]
-        lean += sum((b > a) - (b < a) for a, b in combinations(places, 2))
-    if lean >= 0:
-        return order
-    return Arranged(order.graph, [row[::-1] for row in order.rows], order.crossings)
+    return set_out(plan, turned(whole, wanted), space)
 
 
 class _Items:

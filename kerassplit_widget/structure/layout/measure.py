@@ -58,14 +58,24 @@ class Measurer:
             {call: i for i, call in enumerate(calls)} for calls in (inputs, outputs)
         )
         self._colours: dict[Hashable, int] = {}
-        self._cores: dict[Hashable, tuple[Shape, list[int]]] = {}  # by how a core is numbered: also its slots
+        self._cores: dict[Hashable, tuple[Shape | None, list[int]]] = {}  # by how a core is numbered: also its slots
         self._measured: dict[Region, Measured] = {}
+        self._completed: dict[int | Region, tuple[Region, int]] = {}  # by core: the one made of it, and where that ends
 
     def measure(self, tree: Region) -> dict[Region, Measured]:
         """Shapes of all regions in `tree`, children before parents."""
         sink = tree.exit
         plain: Measured | None = None  # most regions of a graph with cores are plain edges
-        for region in reversed(list(tree.walk())):
+        regions = list(tree.walk())
+        place_of = {
+            child: (region.children, i + 1)
+            for region in regions
+            if region.kind == "series"
+            for i, child in enumerate(region.children)
+            if isinstance(child, Region) and child.kind == "core"
+        }
+        found: Measured | None
+        for region in reversed(regions):
             if not region.children:
                 plain = plain or self._series(region, (False, False))
                 self._measured[region] = plain
@@ -79,7 +89,8 @@ class Measurer:
             elif region.kind == "parallel":
                 found = self._parallel(region, open_ends)
             else:
-                found = self._core(region, open_ends)
+                found = self._complete(region, *place_of[region]) or self._core(region, open_ends)
+            assert found is not None  # only a torn core has no shape
             self._measured[region] = found
         return self._measured
 
@@ -112,20 +123,30 @@ class Measurer:
         return self._measured[region].shape
 
     def _series(self, region: Region, open_ends: tuple[bool, bool]) -> Measured:
-        children = region.children
+        children = self._with_completed(region.children) if self._completed else region.children
+        key = self._series_key(children, open_ends)
+        shape = self._shapes.get(key)
+        if shape is None:
+            boxes, measured = self.boxes, self._measured
+            inner = [boxes[child] if isinstance(child, int) else measured[child].shape for child in children]
+            shape = _series_shape(len(self._shapes) + 1, inner, region.size, key[1], self.spacing)
+            self._shapes[key] = shape
+        return Measured(shape, children)
+
+    def _series_key(
+        self, children: Sequence[int | Region], open_ends: tuple[bool, bool]
+    ) -> tuple[str, int, tuple[int, ...]]:
+        """Tell series apart: by the gaps at their ends and what is in them."""
         boxes, measured = self.boxes, self._measured
-        inner = [boxes[child] if isinstance(child, int) else measured[child].shape for child in children]
         # A region at either end needs a gap in which its edges fan out from the series' own port.
         fans = 0
         if children:
             fans += not (open_ends[0] or isinstance(children[0], int))
             fans += not (open_ends[1] or isinstance(children[-1], int))
-        key = ("series", fans, *[shape.number for shape in inner])
-        shape = self._shapes.get(key)
-        if shape is None:
-            shape = _series_shape(len(self._shapes) + 1, inner, region.size, fans, self.spacing)
-            self._shapes[key] = shape
-        return Measured(shape, children)
+        numbers = [
+            boxes[child].number if isinstance(child, int) else measured[child].shape.number for child in children
+        ]
+        return "series", fans, tuple(numbers)
 
     def _parallel(self, region: Region, open_ends: tuple[bool, bool]) -> Measured:
         branches = self._in_order(region.regions, open_ends)
@@ -140,12 +161,61 @@ class Measurer:
             self._shapes[key] = shape
         return Measured(shape, tuple(branches))
 
-    def _core(self, region: Region, open_ends: tuple[bool, bool]) -> Measured:
+    def _with_completed(self, children: Sequence[int | Region]) -> tuple[int | Region, ...]:
+        """Put completed cores in the place of what they are made of."""
+        found: list[int | Region] = []
+        end = 0
+        for i, child in enumerate(children):
+            if i < end:
+                continue
+            if child in self._completed:
+                child, end = self._completed[child]
+            found.append(child)
+        return tuple(found)
+
+    def _complete(self, core: Region, series: Sequence[int | Region], start: int) -> Measured | None:
+        """Take what follows a core into it, if this makes the last of like cells whole.
+
+        Where nothing leads past the last of some like blocks any more, the core ends in the middle of it. The rest is
+        known by what lies between two calls, which then does so in the core too. The core is the one before place
+        `start` of a series.
+        """
+        sizes: dict[int, set[int]] = {}
+        for edge in core.regions:
+            if edge.size:
+                sizes.setdefault(edge.size, set()).add(self._shape(edge).number)
+        size, longest = 0, max(sizes, default=0)
+        for end in range(start + 1, len(series)):
+            child = series[end]
+            if isinstance(child, int):
+                rest = series[start + 1 : end]
+                known = self._shapes.get(self._series_key(rest, (False, False))) if size in sizes else None
+                if known is not None and known.number in sizes[size]:
+                    edge = Region("series", core.exit, child, tuple(rest), size)
+                    self._measured[edge] = Measured(known, edge.children)
+                    whole = Region("core", core.entry, child, (*core.children, core.exit, edge), core.size + size + 1)
+                    open_ends = (core.entry == SOURCE, False)
+                    if any(self._ranks):
+                        self._rank(whole, open_ends)
+                    found = self._core(whole, open_ends, torn=True)
+                    if found is not None:
+                        self._completed[core] = whole, end
+                        self._measured[whole] = found
+                        return found
+            elif child.kind == "core":
+                break
+            size += child.size if isinstance(child, Region) else 1
+            if size > longest:
+                break
+        return None
+
+    def _core(self, region: Region, open_ends: tuple[bool, bool], *, torn: bool = False) -> Measured | None:
         own, edges = region.own_calls, region.regions
         pieces: tuple[int | Region, ...] = (*own, *edges)
         measured, boxes, bus = self._measured, self.boxes, self.bus
         local = {call: i for i, call in enumerate((region.entry, *own, region.exit))}
         key = (
+            torn,
             open_ends,
             self._wanted(own, edges, open_ends),
             tuple([local[call] for call in (region.entry, *own) if call in bus]) if bus else (),
@@ -161,15 +231,15 @@ class Measurer:
             in_order = sorted(edges, key=lambda edge: (local[edge.exit], local[edge.entry]))
             arranged: tuple[int | Region, ...] = (*calls, *in_order)
             slot = {piece: i for i, piece in enumerate(pieces)}
-            shape = self._core_shape(region, calls, in_order, open_ends)
+            shape = self._core_shape(region, calls, in_order, open_ends, torn=torn)
             known = self._cores[key] = (shape, [slot[piece] for piece in arranged])
         shape, slots = known
-        return Measured(shape, tuple([pieces[i] for i in slots]))
+        return None if shape is None else Measured(shape, tuple([pieces[i] for i in slots]))
 
     def _core_shape(
-        self, region: Region, calls: Sequence[int], edges: Sequence[Region], open_ends: tuple[bool, bool]
-    ) -> Shape:
-        """Find the shape of a core whose calls and edges are in canonical order."""
+        self, region: Region, calls: Sequence[int], edges: Sequence[Region], open_ends: tuple[bool, bool], *, torn: bool
+    ) -> Shape | None:
+        """Find the shape of a core whose calls and edges are in canonical order; None as `core_shape` does."""
         local = {call: i for i, call in enumerate((region.entry, *calls, region.exit))}
         ends = [(local[edge.entry], local[edge.exit]) for edge in edges]
         blocks = [self._shape(edge) for edge in edges]
@@ -177,12 +247,15 @@ class Measurer:
         bus = frozenset(local[call] for call in (region.entry, *calls) if call in self.bus)
         numbers = [shape.number for shape in (*boxes, *blocks)]
         wanted = self._wanted(calls, edges, open_ends)
-        key = ("core", open_ends, len(calls), bus, wanted, *ends, *numbers)
+        key = ("core", torn, open_ends, len(calls), bus, wanted, *ends, *numbers)
         shape = self._shapes.get(key)
         if shape is None:
             number = len(self._shapes) + 1
-            shape = core_shape(number, boxes, ends, blocks, open_ends, bus, self.spacing, self._effort, wanted)
-            self._shapes[key] = shape
+            shape = core_shape(
+                number, boxes, ends, blocks, open_ends, bus, self.spacing, self._effort, wanted, torn=torn
+            )
+            if shape is not None:
+                self._shapes[key] = shape
         return shape
 
     def _wanted(

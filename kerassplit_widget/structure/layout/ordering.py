@@ -18,9 +18,10 @@ References
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, pairwise
 from random import Random
+from types import MappingProxyType
 
 from kerassplit_widget.structure.layout.layered import LayeredGraph
 from kerassplit_widget.structure.layout.sweeping import inversions
@@ -48,6 +49,9 @@ class Order:
         The nodes of each level, in an order to begin with.
     still : collection of int
         Items whose order among each other is not changed.
+    ports : mapping of int to sequence of int
+        For some items the producers they read, in the order from left to right in which lines should come to them;
+        lines that come in another order are counted as crossings.
 
     Attributes
     ----------
@@ -57,9 +61,14 @@ class Order:
     """
 
     def __init__(
-        self, graph: LayeredGraph, random: Random, rows: Sequence[Sequence[int]], still: Collection[int] = ()
+        self,
+        graph: LayeredGraph,
+        random: Random,
+        rows: Sequence[Sequence[int]],
+        still: Collection[int] = (),
+        ports: Mapping[int, Sequence[int]] = MappingProxyType({}),
     ) -> None:
-        self.graph, self.random, self.still = graph, random, still
+        self.graph, self.random, self.still, self.ports = graph, random, still, ports
         self.runs = [*map(graph.body, range(graph.items)), *graph.lanes()]
         self.run_of = [0] * len(graph.level)
         for run, nodes in enumerate(self.runs):
@@ -82,6 +91,12 @@ class Order:
         for run in range(len(self.runs)):
             for level in range(self.top[run], self.bottom[run] + 1):
                 self.on_level[level].append(run)
+        # What comes to a port, and the item: which of its ports that is.
+        self._port = {
+            (of(node), item): producers.index(graph.producer[node])
+            for item, producers in ports.items()
+            for node in graph.up[item]
+        }
         self.steps = 0
         self._beside: dict[int, list[int]] = {}
         self.order: list[int] = []
@@ -214,7 +229,7 @@ class Order:
 
     def _swap(self, left: int, right: int) -> int:
         """Count the crossings that arise when two neighbours change places, less those that vanish."""
-        place, tops, bottoms = self.place, self.top, self.bottom
+        place, port, tops, bottoms = self.place, self._port, self.top, self.bottom
         left_top, right_top, left_bottom, right_bottom = tops[left], tops[right], bottoms[left], bottoms[right]
         top = left_top if left_top > right_top else right_top
         bottom = left_bottom if left_bottom < right_bottom else right_bottom
@@ -244,6 +259,8 @@ class Order:
                         change += 1
                     elif here > there:
                         change -= 1
+                    elif port and (left, a) in port:  # the same run, and one with ports
+                        change += 1 if port[left, a] < port[right, a] else -1
         return change
 
     def _move(self, run: int, other: int, *, after: bool) -> None:
@@ -274,11 +291,16 @@ class Order:
         for gap, ends in self._gaps():
             self.steps += len(ends)
             found += [gap] * min(4, inversions(ends))
+        found += [self.top[item] - 1 for item in self.ports if self._at_ports(item)]
         return found
 
     def _count(self) -> int:
         """Count all crossings."""
-        return sum(inversions(ends) for _, ends in self._gaps())
+        return sum(inversions(ends) for _, ends in self._gaps()) + sum(map(self._at_ports, self.ports))
+
+    def _at_ports(self, item: int) -> int:
+        """Count the crossings just before the ports of an item."""
+        return inversions([self._port[run, item] for run in sorted(self.above[item], key=self.place.__getitem__)])
 
     def _gaps(self) -> Iterator[tuple[int, list[int]]]:
         """Yield the gaps between levels: level above, places of the lower ends of its edges from left to right."""

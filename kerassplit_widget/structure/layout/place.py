@@ -65,12 +65,13 @@ def place(
         elif isinstance(place_in.shape, CoreShape):
             _place_core(spot, place_in, place_in.shape, found, work)
         else:
-            _place_series(spot, boxes, measured, space, found, work)
+            _place_series(spot, place_in.children, boxes, measured, space, found, work)
     return found
 
 
 def _place_series(
     spot: _Spot,
+    children: Sequence[int | Region],
     boxes: Sequence[Shape],
     measured: Mapping[Region, Measured],
     space: Spacing,
@@ -81,7 +82,7 @@ def _place_series(
     region, x, y, rank = spot.region, spot.at.real, spot.at.imag, space.rank
     xs, ys, routes = found.x, found.y, found.routes
     way, previous = spot.way, region.entry
-    for i, child in enumerate(region.children):
+    for i, child in enumerate(children):
         if isinstance(child, int):
             if i:
                 y += rank
@@ -99,7 +100,7 @@ def _place_series(
                 y += rank
             bottom = y + measured[child].shape.height
             on: Points = (complex(x, bottom + rank),)
-            if i == len(region.children) - 1:
+            if i == len(children) - 1:
                 on = _joined(on, spot.way_on)
             work.append(_Spot(child, complex(x, y), way, on, spot.side))
             y, way = bottom, ()

@@ -6,10 +6,11 @@ each round the worse half is given up and the steps of the next round go to the 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import cycle, islice
 from random import Random
+from types import MappingProxyType
 
 from kerassplit_widget.structure.layout.layered import LayeredGraph, bundled, layered_graph
 from kerassplit_widget.structure.layout.levels import levelings
@@ -63,7 +64,7 @@ class _Draft:
         graph, rows = bundled(self.order.graph, self.order.rows())
         if len(graph.level) == len(self.order.graph.level):
             return 0
-        self.order = Order(graph, self.random, rows, self.order.still)
+        self.order = Order(graph, self.random, rows, self.order.still, self.order.ports)
         self.order.settle(steps)
         return self.order.steps
 
@@ -75,6 +76,7 @@ def ordered(
     trunks: Collection[int],
     steps: int,
     pinned: Sequence[int] = (),
+    ports: Mapping[int, Sequence[int]] = MappingProxyType({}),
     *,
     fixed: bool = False,
 ) -> tuple[LayeredGraph, list[list[int]], int]:
@@ -94,8 +96,10 @@ def ordered(
         What may be spent, roughly.
     pinned : sequence of int
         Items that stand on the first level, alone.
+    ports : mapping of int to sequence of int
+        For some items the order in which lines should come to them from left to right, by producer.
     fixed : bool
-        Whether they stand there in this order.
+        Whether pinned items stand in this order.
 
     Returns
     -------
@@ -118,7 +122,7 @@ def ordered(
         start, spent = swept(graph, random, left // 8)
         if fixed:
             start[1] = list(pinned)
-        draft = _Draft(Order(graph, random, start, pinned if fixed else ()), random)
+        draft = _Draft(Order(graph, random, start, pinned if fixed else (), ports), random)
         draft.order.settle(left // 2)
         left -= spent + draft.order.steps
         left -= draft.bundle(left // 2)

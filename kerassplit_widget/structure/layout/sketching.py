@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import combinations, pairwise
 
 from kerassplit_widget.structure.layout.columns import columns
 from kerassplit_widget.structure.layout.layered import LayeredGraph, passing
@@ -20,7 +20,7 @@ from kerassplit_widget.structure.layout.search import ordered
 from kerassplit_widget.structure.layout.shapes import Points, Spacing, simplified
 from kerassplit_widget.structure.layout.stacking import Box, Stack, stacked
 
-__all__ = ["Arranged", "Plan", "Ports", "Sketch", "arranged", "set_out"]
+__all__ = ["Arranged", "Plan", "Ports", "Sketch", "arranged", "set_out", "turned"]
 
 _BETWEEN_DUMMIES = 2.0  # added to a lane's width, which is a dummy's own
 
@@ -48,6 +48,8 @@ class Plan:
         Items that stand on the first level, alone.
     fixed : bool
         Whether they stand there in this order from left to right.
+    ports : mapping of int to tuple of int
+        For some items the order in which lines should come to them from left to right, by producer.
     """
 
     successors: list[list[int]]
@@ -57,6 +59,7 @@ class Plan:
     trunks: frozenset[int] = frozenset()
     pinned: tuple[int, ...] = ()
     fixed: bool = False
+    ports: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +99,25 @@ def arranged(plan: Plan, space: Spacing, steps: int) -> Arranged:
     """Choose levels, trunks and order, spending about so many steps."""
     row_height = space.rank + min((box[2] for box in plan.boxes[1:-1] if box[2]), default=space.rank)
     tall = [max(1, round((height + space.rank) / row_height)) for *_, height in plan.boxes]
-    return Arranged(*ordered(plan.successors, plan.drawn, tall, plan.trunks, steps, plan.pinned, fixed=plan.fixed))
+    return Arranged(
+        *ordered(plan.successors, plan.drawn, tall, plan.trunks, steps, plan.pinned, plan.ports, fixed=plan.fixed)
+    )
+
+
+def turned(order: Arranged, wanted: Sequence[Sequence[int]]) -> Arranged:
+    """Swap left and right if most of the pairs of items that are to stand in an order stand the other way round."""
+
+    def place(item: int) -> float:
+        row = order.rows[order.graph.level[item]]
+        return row.index(item) - (len(row) - 1) / 2 if item else 0.0
+
+    lean = 0
+    for items in wanted:
+        places = [place(item) for item in items]
+        lean += sum((b > a) - (b < a) for a, b in combinations(places, 2))
+    if lean >= 0:
+        return order
+    return Arranged(order.graph, [row[::-1] for row in order.rows], order.crossings)
 
 
 def set_out(plan: Plan, order: Arranged, space: Spacing, ports: Ports | None = None) -> Sketch:
