@@ -253,7 +253,7 @@ def _runs(parts: Split, x: Any, states: dict[int, keras.Variable]) -> list[Run]:
     for i, (part, wire) in enumerate(zip(parts.parts, manifest.wires, strict=True)):
         given = manifest.pack_inputs(i, known)
         try:
-            with Apart() as scope:
+            with Apart(part) as scope:
                 results = keras.tree.flatten(part(given, training=False))
         except Exception as error:
             why = first_line(error, 240)

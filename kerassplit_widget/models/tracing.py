@@ -1,18 +1,20 @@
 """Looking inside layers: what a composite layer or a subclassed model calls, as a graph.
 
 ``layer.call`` is run on symbolic tensors, on a twin, so that the user's layer is not touched. What comes out is checked
-against the layer itself before it is believed: on other weights (so that no weight was frozen into a constant), at two
-shapes where dimensions are unknown (so that no length was), and for training (so that no branch was). What does not
-pass stays one call, with the reason.
+before it is believed. It is compared with other traces: in and out of training, and at sizes that are known where they
+were unknown, so that no branch was missed. And it is run as a part would be, beside the layer itself: on other weights
+(so that no weight was frozen into a constant), at two shapes (so that no length was), in and out of training. What does
+not pass stays one call, with the reason.
 """
 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import types
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
 
 import keras
 import numpy as np
@@ -24,12 +26,22 @@ from kerassplit_widget.models.twins import Copies, Twins
 
 __all__ = ["Body", "Refusal", "can_be_opened", "trace"]
 
-SIZES = (3, 5)
-"""Two sizes for unknown dimensions, unlike each other and unlike most dimensions that are known."""
+TRACES = ((True, 16, 512), (False, 1, 1))
+"""Further traces: ``training``, and sizes for an unknown batch and for other unknown dimensions. Nothing is computed in
+them, so that large sizes cost no more than small ones."""
+
+RUNS = ((None, 1, 3), (True, 3, 5))
+"""The same for runs, with sizes unlike each other and unlike most dimensions that are known."""
+
+_Outline: TypeAlias = list[Any]
 
 
 class Refusal(Exception):  # noqa: N818 - it is an answer, not an error
     """Why a layer stays one call."""
+
+
+class _NoTrace(Refusal):
+    """Its call() fails on these symbolic tensors."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +98,8 @@ def trace(node: Node, twins: Twins) -> Body:
     layer = node.operation
     _refuse_what_cannot_be_seen(node)
     body = _trace(node, twins.of(layer))
-    if internals.takes_training(layer) and _outline(body) != _outline(_trace(node, Twins().of(layer), training=True)):
-        raise Refusal("its call() does something else in training")
-    _check(node, body)
+    _compare_traces(node, twins.of(layer), body)
+    _compare_runs(node, body)
     return body
 
 
@@ -103,30 +114,46 @@ def _refuse_what_cannot_be_seen(node: Node) -> None:
         raise Refusal(f"it converts its input to {layer.compute_dtype}")
 
 
-def _trace(node: Node, twin: Any, training: bool | None = None) -> Body:
+def _trace(node: Node, twin: Any, training: bool | None = None, *sizes: int) -> Body:
     """Run ``call`` of a twin on fresh symbolic tensors and collect the calls that it makes."""
     fresh: dict[int, keras.KerasTensor] = {}
 
     def fill(tensor: keras.KerasTensor) -> keras.KerasTensor:
-        return fresh.setdefault(id(tensor), internals.input_like(tensor, f"fed_{len(fresh)}"))
+        shape = _shape(tensor, *sizes) if sizes else None
+        return fresh.setdefault(id(tensor), internals.input_like(tensor, f"fed_{len(fresh)}", shape=shape))
 
     with internals.fresh_names():
         arguments = internals.refill(node, fill)
-        if training is not None:
+        if training is not None and internals.takes_training(twin):
             arguments = internals.with_keyword(arguments, "training", training)
+        given = arguments.kwargs.get("training", training)
         try:
-            with _opening_inside(twin), keras.StatelessScope() as scope:
+            with _opening_inside(twin), internals.inside_call(twin, given), keras.StatelessScope() as scope:
                 results = twin.call(*arguments.args, **arguments.kwargs)
         except Exception as error:
-            unknown = any(None in tensor.shape for tensor in node.input_tensors)
-            hint = "; input_shapes= may help, which fixes unknown dimensions" if unknown else ""
-            raise Refusal(f"its call() cannot be traced: {first_line(error)}{hint}") from None
+            hint = "; input_shapes= may help, which fixes unknown dimensions" if _unknown(node) else ""
+            raise _NoTrace(f"its call() cannot be traced: {first_line(error)}{hint}") from None
     _refuse_assignments(twin, scope)
     outputs = keras.tree.flatten(results)
     if len(outputs) != len(node.outputs) or not all(isinstance(x, keras.KerasTensor) for x in outputs):
         raise Refusal("its call() does not return the tensors that the layer returns")
     inputs = [fresh[key] for key in dict.fromkeys(map(id, node.input_tensors))]
-    return Body(inputs, outputs, list(_made_between(inputs, outputs)), traced=True)
+    nodes = list(_made_between(inputs, outputs))
+    if training is not None:
+        _refuse_own_training(nodes, training)
+    return Body(inputs, outputs, nodes, traced=True)
+
+
+def _refuse_own_training(nodes: Iterable[Node], training: bool) -> None:
+    """Refuse a layer that does not hand on the ``training`` that it is called with.
+
+    Parts hand on what they are called with. Keras notes what the layers inside got, given or not.
+    """
+    for node in nodes:
+        given = node.arguments.kwargs.get("training") if isinstance(node.operation, keras.layers.Layer) else None
+        if given is not None and bool(given) is not training:
+            name = node.operation.name
+            raise Refusal(f"its call() gives {name!r} a training= of its own, which parts would not keep")
 
 
 @contextlib.contextmanager
@@ -155,6 +182,9 @@ def _opening(cls: Any) -> Callable[[dict[str, Any]], None]:
         try:
             return cls.__call__(self, *args, **kwargs)
         except Exception as error:
+            training = internals.training_inside(self)
+            if training is not None and internals.takes_training(self):
+                kwargs = {"training": training, **kwargs}
             try:
                 return self.call(*args, **kwargs)  # whether that is the same is checked afterwards
             except Exception:
@@ -192,6 +222,8 @@ def _refuse_variables(node: Node) -> None:
     for value in keras.tree.flatten((node.arguments.args, node.arguments.kwargs)):
         if isinstance(value, keras.Variable):
             raise Refusal(f"its call() uses a variable of its own, {value.name!r}")
+        if type(value).__module__ == "torch.nn.parameter":  # the variable's very value: it would change with it
+            raise Refusal("its call() uses a variable of its own")
         if isinstance(value, keras.random.SeedGenerator):
             raise Refusal("its call() draws random numbers itself")
 
@@ -211,54 +243,157 @@ def _refuse_assignments(twin: Any, scope: keras.StatelessScope) -> None:
     raise Refusal(f"its call() assigns to {'/'.join(changed[0].path.split('/')[-2:])!r}")
 
 
-def _outline(body: Body) -> list[tuple[str, str, int]]:
-    return [(type(n.operation).__name__, n.operation.name, len(n.input_tensors)) for n in body.nodes]
+def _compare_traces(node: Node, twin: Any, body: Body) -> None:
+    """Compare a trace with others, of calls in and out of training, and at sizes that are known."""
+    held = set(map(id, internals.layers_within(twin)))
+    outline = _outline(body, held)
+
+    def differs(training: bool | None, *sizes: int) -> bool:
+        other = _outline(_trace(node, twin, training, *sizes), held)
+        return len(other) != len(outline) or not all(map(_fits, outline, other))
+
+    for training, *sizes in TRACES:
+        try:
+            if not differs(training, *sizes):
+                continue
+        except _NoTrace:  # not every size is legal
+            if not differs(training):
+                continue
+        if differs(None):
+            raise Refusal("its call() does not do the same every time")
+        if differs(training):
+            raise Refusal(f"its call() does something else {'in training' if training else 'with training=False'}")
+        raise Refusal("its call() does something else where unknown dimensions have other sizes")
 
 
-def _check(node: Node, body: Body) -> None:
-    """Compare what was traced with the layer itself, on weights that were changed after tracing."""
+def _outline(body: Body, held: Collection[int]) -> _Outline:
+    """List what tells the calls of one trace from those of another: what is called, on which tensors and values.
+
+    What layers get as ``training`` is left out, and the attributes of the layers that are `held`, not made in ``call``.
+    """
+    numbers = {id(tensor): ("tensor", i) for i, tensor in enumerate(body.inputs)}
+    outline: _Outline = []
+    for node in body.nodes:
+        operation, keywords = node.operation, dict(node.arguments.kwargs)
+        if isinstance(operation, keras.layers.Layer):
+            keywords.pop("training", None)
+        made = {} if id(operation) in held else {k: v for k, v in vars(operation).items() if not k.startswith("_")}
+        outline += [(type(operation).__name__, operation.name, *sorted(keywords), *sorted(made))]
+        for value in keras.tree.flatten((node.arguments.args, keywords, made)):
+            parts = (value.start, value.stop, value.step) if isinstance(value, slice) else (value,)
+            outline += [numbers.get(id(each)) or _comparable(each) for each in parts]
+        for tensor in node.outputs:
+            numbers[id(tensor)] = ("tensor", len(numbers))
+    return [*outline, *(numbers[id(tensor)] for tensor in body.outputs)]
+
+
+def _comparable(value: Any) -> Any:
+    """Return what can be compared for a value: itself for whole numbers and None, for other objects their type."""
+    if value is None or type(value) is int:
+        return value
+    kind = type(value).__name__
+    if isinstance(value, bool | float | complex | str | bytes):
+        return kind, repr(value)
+    if isinstance(value, np.ndarray | np.generic) or keras.ops.is_tensor(value):
+        return _exactly(value)
+    return kind, getattr(value, "__code__", None)
+
+
+def _fits(one: Any, other: Any) -> bool:
+    """Tell whether what stands in another trace, where sizes may be known, is what stands in one."""
+    return one == other or (one in (None, -1) and type(other) is int)
+
+
+def _compare_runs(node: Node, body: Body) -> None:
+    """Compare a part that is made of a trace with the layer itself, on other weights than those of the trace."""
     copies = Copies()
     twin = Twins(copies).of(node.operation)
-    again = _trace(node, twin)
-    if _outline(again) != _outline(body):
-        raise Refusal("its call() does not do the same every time")
+    try:
+        part = _built(body, copies)
+    except Exception as error:
+        raise Refusal(f"no part can be built of what was traced: {first_line(error)}") from None
     generator = np.random.default_rng(0)
     for variable in copies.variables():
         if "float" in variable.dtype:
             variable.assign(generator.uniform(0.05, 0.3, variable.shape))
-    unknown = any(None in tensor.shape[1:] for tensor in again.inputs)
-    for size in SIZES if unknown else SIZES[:1]:
-        given = {id(tensor): _example(tensor, size, generator) for tensor in again.inputs}
-        _compare(node, twin, again, given)
-    if twin.losses:
-        raise Refusal("its call() adds losses")
+    for training, *sizes in RUNS:
+        given = [_example(tensor, _shape(tensor, *sizes), generator) for tensor in body.inputs]
+        arguments = _fed(node, given)
+        if training is not None:
+            arguments = internals.with_keyword(arguments, "training", training)
+        training = arguments.kwargs.get("training")
+        try:
+            expected = _Run.of(twin, arguments.args, arguments.kwargs)
+        except Exception as error:
+            raise Refusal(f"it could not be run to check the trace: {first_line(error)}") from None
+        try:
+            found = _Run.of(part, (given,), {"training": training})
+        except Exception as error:
+            raise Refusal(f"what was traced holds for one shape only: {first_line(error)}") from None
+        if expected.losses or twin.losses:
+            raise Refusal("its call() adds losses")
+        if found == expected:
+            continue
+        if _Run.of(twin, arguments.args, arguments.kwargs) != expected:
+            raise Refusal("its call() draws random numbers itself")
+        if training:
+            raise Refusal("what was traced is not the layer in training")
+        raise Refusal("what was traced is not the layer when its weights change: it may use some of them directly")
 
 
-def _compare(node: Node, twin: Any, body: Body, given: dict[int, Any]) -> None:
-    fed = dict(zip(dict.fromkeys(map(id, node.input_tensors)), body.inputs, strict=True))
-    arguments = internals.refill(node, lambda tensor: given[id(fed[id(tensor)])])
-    try:
-        expected = keras.tree.flatten(twin(*arguments.args, **arguments.kwargs))
-    except Exception as error:
-        raise Refusal(f"it could not be run to check the trace: {first_line(error)}") from None
-    try:
-        known = dict(given)
-        for each in body.nodes:
-            inner = internals.refill(each, lambda tensor: known[id(tensor)])
-            results = keras.tree.flatten(each.operation(*inner.args, **inner.kwargs))
-            known.update(zip(map(id, each.outputs), results, strict=True))
-        found = [known[id(tensor)] for tensor in body.outputs]
-    except Exception as error:
-        raise Refusal(f"what was traced holds for one shape only: {first_line(error)}") from None
-    for a, b in zip(expected, found, strict=True):
-        x, y = keras.ops.convert_to_numpy(a), keras.ops.convert_to_numpy(b)
-        if x.shape != y.shape or not np.array_equal(x, y, equal_nan=x.dtype.kind == "f"):
-            raise Refusal("what was traced is not the layer when its weights change: it may use some of them directly")
+def _fed(node: Node, given: Sequence[Any]) -> Any:
+    """Return the arguments of a call with these in the places of its tensors."""
+    fed = dict(zip(dict.fromkeys(map(id, node.input_tensors)), given, strict=True))
+    return internals.refill(node, lambda tensor: fed[id(tensor)])
 
 
-def _example(tensor: keras.KerasTensor, size: int, generator: np.random.Generator) -> Any:
+def _built(body: Body, copies: Copies) -> internals.Functional:
+    """Build a model of what was traced, as parts are built."""
+    number = itertools.count()
+    twins = Twins(copies, lambda operation: f"call_{next(number)}")  # Keras wants names that differ
+    with internals.fresh_names():
+        made = {id(each): internals.input_like(each, f"fed_{i}") for i, each in enumerate(body.inputs)}
+        inputs = list(made.values())
+        for node in body.nodes:
+            results = twins.repeat(node, lambda tensor: made[id(tensor)])
+            made.update(zip(map(id, node.outputs), results, strict=True))
+        return internals.model_of(inputs, [made[id(tensor)] for tensor in body.outputs], "traced")
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What a call returned, and what it left behind: from the id of a variable to its state. Losses are apart."""
+
+    results: list[Any]
+    states: dict[int, Any]
+    losses: list[Any] = field(compare=False)
+
+    @classmethod
+    def of(cls, run: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> _Run:
+        """Run something without a trace on its variables."""
+        with keras.StatelessScope(collect_losses=True) as scope:
+            results = keras.tree.flatten(run(*args, **kwargs))
+        states = {key: _exactly(value) for key, value in scope.state_mapping.items()}
+        return cls([_exactly(each) for each in results], states, scope.losses)
+
+
+def _exactly(value: Any) -> tuple[str, tuple[int, ...], bytes]:
+    """Return what tells an array from all others; not-a-number is equal to itself."""
+    array = keras.ops.convert_to_numpy(value)
+    return str(array.dtype), array.shape, array.tobytes()
+
+
+def _unknown(node: Node) -> bool:
+    return any(None in tensor.shape for tensor in node.input_tensors)
+
+
+def _shape(tensor: keras.KerasTensor, batch: int, size: int) -> tuple[int, ...]:
+    """Return the shape of a tensor with these sizes where it is unknown."""
+    return tuple((size if axis else batch) if dim is None else dim for axis, dim in enumerate(tensor.shape))
+
+
+def _example(tensor: keras.KerasTensor, shape: tuple[int, ...], generator: np.random.Generator) -> Any:
     """Make an input of a kind. Whole numbers are 0 or 1, which every vocabulary knows."""
-    shape = tuple((2 if axis == 0 else size) if dim is None else dim for axis, dim in enumerate(tensor.shape))
     if "float" in tensor.dtype:
         return keras.ops.convert_to_tensor(generator.standard_normal(shape).astype("float32"), dtype=tensor.dtype)
     return keras.ops.cast(generator.integers(0, 2, shape), tensor.dtype)

@@ -173,7 +173,7 @@ class Twins:
         inside = Twins(self._copies)
         inside._around = {**self._around, id(layer): twin}
         inside._made = dict(inside._around)
-        function = internals.function_of(layer)
+        function = internals.held_graph(layer)
         graph = None if function is None else inside.rebuild(function)
         shared = self._copies is None
         internals.fill_layer(twin, layer, inside._counterpart, graph, shared=shared, stand_in=inside._stand_in)

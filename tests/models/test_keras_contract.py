@@ -190,6 +190,44 @@ def test_losses_of_a_twin_do_not_reach_the_layer():
     assert len(twin.losses) == 1 and layer.losses == [] and model.losses == []
 
 
+def test_losses_of_the_last_call_are_kept_where_we_look():
+    model = keras.Model(x := keras.Input((3,)), keras.layers.Dense(2, activity_regularizer="l2", name="regular")(x))
+    model(keras.ops.ones((1, 3)))
+    before = [float(loss) for loss in model.losses]
+    put_back = internals.keep_losses(model)
+    model(2 * keras.ops.ones((1, 3)))
+    assert len(before) == 1 and [float(loss) for loss in model.losses] != before
+    put_back()
+    assert [float(loss) for loss in model.losses] == before, "Layer._losses has moved"
+
+
+@pytest.mark.parametrize("training", [None, False, True])
+def test_layers_find_the_training_of_the_call_that_they_are_in(training):
+    class Asks(keras.layers.Layer):
+        def call(self, x, training=None):
+            seen.append(training)
+            return x
+
+    class Trains(Asks):
+        def call(self, x, training=True):
+            return super().call(x, training)
+
+    seen = []
+    asks, around, trains = Asks(), Asks(), Trains()
+    with internals.inside_call(around, training):
+        assert internals.training_inside(asks) is training
+        asks(keras.ops.ones((1, 3)))
+    with internals.inside_call(trains, training):
+        asks(keras.ops.ones((1, 3)))
+    asks(keras.ops.ones((1, 3)))
+    default = True if training is None else training
+    assert seen == [training, default, None], "Layer._get_call_context has moved"
+    node = Asks()
+    with internals.inside_call(around, True):
+        recorded = internals.node_of(node(keras.Input((3,)))).arguments.kwargs
+    assert recorded == {"training": True}, "Keras no longer notes what a layer inside gets as training"
+
+
 @pytest.mark.parametrize(
     "make", [zoo.residual, zoo.structured, zoo.siamese, zoo.nested], ids=lambda make: make.__name__
 )

@@ -72,6 +72,37 @@ def holding():
     return keras.Model(x, layers.Dense(2, name="out")(Holding(name="holding")(x)), name="holding_model")
 
 
+class Doubled(keras.Model):
+    """A graph of layers whose ``call`` does more than the graph says."""
+
+    def call(self, x, training=None):
+        return super().call(x, training=training) * 2
+
+
+class Raised(keras.Sequential):
+    def call(self, x, training=None, mask=None):
+        return super().call(x, training=training, mask=mask) + 1
+
+
+def doubled():
+    x = keras.Input((8,), name="inner_x")
+    y = layers.Dropout(0.5, seed=1, name="drop")(layers.Dense(8, name="a")(x))
+    return Doubled(x, layers.Dense(8, name="b")(ops.tanh(layers.BatchNormalization(name="norm")(y))), name="inner")
+
+
+def raised():
+    return Raised([keras.Input((8,)), layers.Dense(8, name="a"), layers.Dense(8, name="b")], name="inner")
+
+
+def own_call():
+    """Build a model that holds both, one of them inside a nested model."""
+    x = keras.Input((8,), name="nested_x")
+    nested = keras.Model(x, doubled()(x), name="nested")
+    x = keras.Input((8,), name="x")
+    y = raised()(nested(layers.Dense(8, name="pre")(x)))
+    return keras.Model(x, layers.Dense(2, name="out")(y), name="own_call")
+
+
 def all_layers(model):
     return {id(layer): layer for layer in (model, *layers_within(model))}
 
@@ -146,6 +177,81 @@ def test_what_is_done_to_parts_changes_no_attribute_of_the_model(make):
                 layer.notes = ["of the part"]
     assert contents(model) == before
     assert all(np.array_equal(a, b) for a, b in zip(arrays(model(data)), expected, strict=True))
+
+
+def nodes(model):
+    """Count the calls to and from each operation in a model: in all graphs that it holds, at any depth."""
+    found, stack = {}, [model]
+    while stack:
+        each = stack.pop()
+        if id(each) not in found:
+            found[id(each)] = (each.name, len(each._inbound_nodes), len(each._outbound_nodes))
+            graph = each._functional if isinstance(each, keras.Sequential) else each
+            stack += [*getattr(each, "_layers", ()), *(getattr(graph, "_operations", None) or ())]
+    return sorted(found.values())
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        pytest.param(lambda model: ks.costs(model), id="costs"),
+        pytest.param(lambda model: ks.plan(model, parts=2), id="plan"),
+        pytest.param(lambda model: ks.read(model, expand="all"), id="read"),
+        pytest.param(lambda model: ks.flatten(model), id="flatten"),
+        pytest.param(lambda model: ks.measure(ks.split(model, ["pre"])), id="measure"),
+        pytest.param(lambda model: ks.split(model, ["pre"]).verify(save=False), id="verify"),
+        pytest.param(lambda model: ks.split(model, ["pre"], weights="copy").join(), id="join"),
+    ],
+)
+def test_nothing_is_left_on_the_layers_of_a_nested_model_with_a_call_of_its_own(act):
+    model = own_call()
+    before = nodes(model)
+    assert {"pre", "nested", "inner", "a", "tanh", "b"} <= {name.rstrip("_0123456789") for name, _, _ in before}
+    act(model)
+    act(model)
+    assert nodes(model) == before
+
+
+@pytest.mark.parametrize("training", [None, False, True])
+def test_a_nested_model_with_a_call_of_its_own_is_cut_inside(training):
+    model = own_call()
+    names = ks.read(model, expand="all").names
+    assert {"nested/inner/drop", "nested/inner/b", "nested/inner/multiply", "inner/a", "inner/add"} <= set(names)
+    split = ks.split(model, ["nested/inner/drop", "nested/inner/b", "inner/a"], expand="all")
+    sentence = "parts = model, exact on 3 inputs; weights shared; model untouched"
+    assert split.verify().sentence() == sentence
+    start, found = [np.array(variable) for variable in model.variables], []
+    for called in (model, split):
+        results = arrays(called(normal(4, 8), training=training))
+        found.append([*results, *(np.array(variable) for variable in model.variables)])
+        for variable, before in zip(model.variables, start, strict=True):
+            variable.assign(before)
+    assert all(np.array_equal(a, b) for a, b in zip(*found, strict=True))
+    changed = [not np.array_equal(a, b) for a, b in zip(found[0][1:], start, strict=True)]
+    assert sum(changed) == (3 if training else 0)  # two statistics and a random state
+
+
+def test_a_copy_of_a_nested_model_with_a_call_of_its_own_computes_with_the_copies():
+    model = keras.Model(x := keras.Input((8,), name="x"), layers.Dense(2, name="out")(doubled()(x)))
+    part_1, _ = ks.split(model, ["inner"], weights="copy")
+    before = arrays(model(normal(2, 8)))[0]
+    part_1.get_layer("inner").get_layer("b").kernel.assign(np.zeros((8, 8), "float32"))
+    assert not np.any(part_1(normal(2, 8)))
+    assert np.array_equal(model(normal(2, 8)), before)
+
+
+def test_a_proof_leaves_the_losses_of_the_last_calls():
+    x = keras.Input((8,), name="x")
+    y = layers.Dense(8, name="d", activity_regularizer="l2")(x)
+    split = ks.split(keras.Model(x, layers.Dense(2, name="out")(y)), ["d"])
+    split.model(normal(2, 8))
+    split[0](normal(3, 8, seed=1))
+    before = [[float(loss) for loss in each.losses] for each in (split.model, split[0])]
+    assert before[0] != before[1] and all(len(losses) == 1 for losses in before)
+    assert split.verify().ok
+    assert [[float(loss) for loss in each.losses] for each in (split.model, split[0])] == before
+    split.model(normal(2, 8))
+    assert len(split.model.losses) == 1
 
 
 def test_functions_of_a_copy_compute_with_the_copies():

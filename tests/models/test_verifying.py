@@ -299,3 +299,14 @@ def test_a_loaded_split_has_nothing_to_be_compared_with(tmp_path):
     ks.split(zoo.sequential(), ["a"]).save(tmp_path / "s")
     with pytest.raises(ks.SplitError, match="has no model beside its parts"):
         ks.Split.load(tmp_path / "s").verify(ones(1, 6))
+
+
+def test_ragged_tensors_are_said_not_to_go_through_numpy():
+    import tensorflow  # the one backend that has them
+
+    x = keras.Input((None,), ragged=True, dtype="int32", name="x")
+    model = keras.Model(x, layers.ReLU()(layers.Embedding(20, 4, name="embed")(x)))
+    proof = ks.split(model, ["embed"]).verify(tensorflow.ragged.constant([[1, 2, 3], [4]]))
+    rows = {check.name: check for check in proof.checks}
+    assert rows["chained in memory"].ok and not rows["handed on as NumPy arrays"].ok
+    assert "ragged tensors cannot be handed on as NumPy arrays" in rows["handed on as NumPy arrays"].detail

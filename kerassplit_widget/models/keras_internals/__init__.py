@@ -4,7 +4,8 @@ Nothing else in the package reads or writes a private name of Keras. `tests/mode
 of them and fails with a sentence when a new Keras has moved one.
 """
 
-from kerassplit_widget.models.keras_internals.functionals import keep_sizes, model_of
+from kerassplit_widget.models.keras_internals.calls import inside_call, keep_losses, training_inside
+from kerassplit_widget.models.keras_internals.functionals import keep_sizes, losses_of, model_of, set_policy
 from kerassplit_widget.models.keras_internals.graphs import (
     Fill,
     Fingerprint,
@@ -18,6 +19,7 @@ from kerassplit_widget.models.keras_internals.graphs import (
     fingerprint,
     fresh_names,
     function_of,
+    held_graph,
     inner_layers,
     input_like,
     input_structure,
@@ -72,13 +74,17 @@ __all__ = [
     "given_mask",
     "handed_masks",
     "hands_on_given_masks",
+    "held_graph",
     "hides_masks",
     "inner_layers",
     "input_like",
     "input_structure",
+    "inside_call",
     "is_plain_sequential",
+    "keep_losses",
     "keep_sizes",
     "layers_within",
+    "losses_of",
     "made_mask",
     "maker_of",
     "mask_of",
@@ -93,9 +99,11 @@ __all__ = [
     "place_of",
     "refill",
     "set_name",
+    "set_policy",
     "shape_of",
     "shape_of_tensor",
     "takes_training",
+    "training_inside",
     "uses_masks",
     "with_keyword",
     "write_node",

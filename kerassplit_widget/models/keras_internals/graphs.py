@@ -29,6 +29,7 @@ __all__ = [
     "fingerprint",
     "fresh_names",
     "function_of",
+    "held_graph",
     "inner_layers",
     "input_like",
     "input_structure",
@@ -69,13 +70,15 @@ def function_of(model: Any) -> Functional | None:
     A Sequential keeps its graph in ``_functional`` once its input shape is known. A subclass that overrides ``call``
     computes something that its graph need not show.
     """
-    if not isinstance(model, keras.Model):
-        return None
-    if is_plain_sequential(model):
+    own_call = not is_plain_sequential(model) and getattr(type(model), "call", None) is not Functional.call
+    return None if own_call else held_graph(model)
+
+
+def held_graph(model: Any) -> Functional | None:
+    """Return the graph of layers that a model holds, whether or not that is what its ``call`` computes."""
+    if isinstance(model, keras.Sequential):
         return model._functional
-    if isinstance(model, Functional) and type(model).call is Functional.call:
-        return model
-    return None
+    return model if isinstance(model, Functional) else None
 
 
 def nodes_in_order(function: Functional) -> Iterator[Node]:
@@ -335,6 +338,6 @@ def _operations(model: keras.Model) -> Iterable[Operation]:
         seen.add(id(operation))
         yield operation
         stack.extend(getattr(operation, "_layers", ()))
-        function = function_of(operation)
+        function = held_graph(operation)
         if function is not None:
             stack.extend(function.operations)

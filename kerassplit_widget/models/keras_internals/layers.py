@@ -150,7 +150,9 @@ _STORES = frozenset(("_trainable_variables", "_non_trainable_variables", "_layer
 
 _BOOKS = _OWN | _STORES
 
-_OF_MODULE = frozenset(("_parameters", "_buffers", "_modules", "_forward_hooks", "_forward_pre_hooks", "_backward_hooks"))
+_OF_MODULE = frozenset(
+    ("_parameters", "_buffers", "_modules", "_forward_hooks", "_forward_pre_hooks", "_backward_hooks")
+)
 """The containers of a `torch.nn.Module` that others write to."""
 
 _GRAPH = frozenset(

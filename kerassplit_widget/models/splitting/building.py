@@ -11,7 +11,6 @@ import keras
 
 from kerassplit_widget.errors import SplitError
 from kerassplit_widget.models import keras_internals as internals
-from kerassplit_widget.models.keras_internals.functionals import set_policy
 from kerassplit_widget.models.masks import AttachMask, TakeMask
 from kerassplit_widget.models.reading import Reading, read_steps
 from kerassplit_widget.models.splitting.masking import Readers
@@ -183,7 +182,7 @@ class Builder:
         # Working out masks makes ops, which get no name from us.
         with internals.fresh_names({*self.inputs.values(), *(call.layer for call in self.reading.graph)}):
             model = self._build(wire, name, inputs, outputs)
-        set_policy(model, self.reading.model.dtype_policy)
+        internals.set_policy(model, self.reading.model.dtype_policy)
         if self.batch_is_fixed:
             internals.keep_sizes(model)
         return model

@@ -17,7 +17,6 @@ import keras
 import kerassplit_widget
 from kerassplit_widget.errors import SplitError
 from kerassplit_widget.models import keras_internals as internals
-from kerassplit_widget.models.keras_internals.functionals import set_policy
 from kerassplit_widget.models.splitting.manifest import Manifest, Spec
 from kerassplit_widget.models.splitting.ties import Place, find_ties, tie
 from kerassplit_widget.structure.text import listed
@@ -105,7 +104,7 @@ def _load_part(source: Path, entry: Mapping[str, str], custom_objects: Mapping[s
     except Exception as error:
         raise SplitError(f"{file} cannot be loaded: {_why_not_loaded(error, file)}") from error
     if "dtype_policy" in entry:
-        set_policy(part, entry["dtype_policy"])
+        internals.set_policy(part, entry["dtype_policy"])
     return part
 
 

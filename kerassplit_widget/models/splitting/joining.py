@@ -9,7 +9,6 @@ import keras
 
 from kerassplit_widget.models import keras_internals as internals
 from kerassplit_widget.models.keras_internals import Operation
-from kerassplit_widget.models.keras_internals.functionals import set_policy
 from kerassplit_widget.models.masks import AttachMask, CopyTensor, TakeMask
 from kerassplit_widget.models.reading import Reading, Step, read_steps
 from kerassplit_widget.models.twins import Twins
@@ -57,7 +56,7 @@ def join_parts(parts: Sequence[keras.Model], manifest: Manifest, name: str) -> k
         keras.tree.map_structure(returned.__getitem__, manifest.outputs),
         name,
     )
-    set_policy(model, parts[0].dtype_policy)
+    internals.set_policy(model, parts[0].dtype_policy)
     if manifest.batch_is_fixed:
         internals.keep_sizes(model)
     return model

@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 import keras
 
 from kerassplit_widget.models import keras_internals as internals
-from kerassplit_widget.models.keras_internals.functionals import losses_of, set_policy
 from kerassplit_widget.models.twins import Copies, Twins
 
 __all__ = ["Place", "find_ties", "losses_once", "tie", "tied_layers"]
@@ -56,7 +55,7 @@ def losses_once(parts: Sequence[keras.Model]) -> list[Any]:
     added: list[Any] = []
     regularised: dict[int, Any] = {}
     for part in parts:
-        own, of_variables = losses_of(part)
+        own, of_variables = internals.losses_of(part)
         added += own
         for variable, loss in of_variables:
             regularised.setdefault(id(internals.original_of(variable)), loss)
@@ -93,7 +92,7 @@ def tie(parts: Sequence[keras.Model], ties: Sequence[Sequence[Place]]) -> Iterat
             function = internals.function_of(part)
             assert function is not None  # parts are graphs of layers
             rebuilt = Twins(Copies(stands_for, rest=lambda variable: variable)).rebuild(function)
-            set_policy(rebuilt, part.dtype_policy)
+            internals.set_policy(rebuilt, part.dtype_policy)
             yield rebuilt
         else:
             yield part

@@ -49,14 +49,14 @@ def verify(
         batches = [random_inputs(split, seed + i) for i in range(rounds)]
     else:
         batches = given_inputs(split, data, rounds)
-    ways = {IN_MEMORY: internals.as_tensor, BY_ARRAYS: _array}
+    ways = {IN_MEMORY: internals.as_tensor, BY_ARRAYS: _handed_on}
     steps = _Steps(progress, len(batches) * (1 + (len(ways) + save) * len(split)) + save + 1)
     loaded, failed = None, list[Check]()
     if save:
         steps.begin("saving and loading the parts")
         loaded, failed = _save_and_load(split)
         if loaded is not None:
-            ways[SAVED] = _array
+            ways[SAVED] = _handed_on
     apart = dict.fromkeys(ways, 0.0)
     broken: dict[str, str] = {}
     unlike, scale = "", 0.0
@@ -154,7 +154,7 @@ def _save_and_load(split: Split) -> tuple[Split | None, list[Check]]:
 
 def _run(model: keras.Model, batch: Any) -> Any:
     try:
-        with Apart():
+        with Apart(model):
             return model(batch, training=False)
     except Exception as error:
         raise ModelError(
@@ -169,10 +169,10 @@ class _BrokenError(Exception):
 
 def _run_parts(split: Split, batch: Any, hand_on: Callable[[Any], Any], way: str, steps: _Steps) -> Any:
     try:
-        with Apart():
+        with Apart(*split.parts):
             return split.run(batch, training=False, hand_on=_watched(split, hand_on, way, steps))
     except Exception as error:
-        if isinstance(error, SplitError) or error is steps.raised:
+        if isinstance(error, SplitError | _BrokenError) or error is steps.raised:
             raise
         raise _BrokenError(
             f"part {steps.part} does not run on what comes before it ({first_line(error, 240)}); "
@@ -182,6 +182,14 @@ def _run_parts(split: Split, batch: Any, hand_on: Callable[[Any], Any], way: str
 
 def _array(tensor: Any) -> Any:
     return None if tensor is None else keras.ops.convert_to_numpy(tensor)
+
+
+def _handed_on(tensor: Any) -> Any:
+    if hasattr(tensor, "row_lengths"):  # of TensorFlow, which alone has them
+        raise _BrokenError(
+            "ragged tensors cannot be handed on as NumPy arrays, whose rows are all of one length: hand on tensors"
+        )
+    return _array(tensor)
 
 
 def _arrays(structure: Any) -> list[Any]:

@@ -6,6 +6,8 @@ from typing import Any
 
 import keras
 
+from kerassplit_widget.models import keras_internals as internals
+
 __all__ = ["Apart"]
 
 
@@ -14,6 +16,11 @@ class Apart(keras.StatelessScope):  # type: ignore[misc]  # Keras ships no types
 
     Every run in a scope of its own begins with the variables as they are outside, so that a model and its parts, which
     share them, can be compared; and afterwards the variables are as they were.
+
+    Parameters
+    ----------
+    *models : keras.Model
+        What is called inside; afterwards the losses of their last calls are as they were, too.
 
     Attributes
     ----------
@@ -31,9 +38,15 @@ class Apart(keras.StatelessScope):  # type: ignore[misc]  # Keras ships no types
     (1.0, [True])
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *models: keras.Model) -> None:
         super().__init__()
         self.changed: dict[int, keras.Variable] = {}
+        self._put_back = [internals.keep_losses(model) for model in models]
+
+    def __exit__(self, *error: Any) -> None:
+        super().__exit__(*error)
+        for put_back in self._put_back:
+            put_back()
 
     def add_update(self, update: tuple[keras.Variable, Any]) -> None:
         """Take the new value of a variable, as Keras hands it over."""
