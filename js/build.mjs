@@ -13,7 +13,7 @@ const LIMIT = 100_000; // the notebook stores the bundle once per saved model
 
 // Long names of our own, for readers only: none is a key of the payload (those are snake_case) or known to the page.
 const OWN =
-  /^(boxNear|boxesIn|callOf|callOfPoint|callsOf|canRedo|canUndo|costsOf|cutLine|edgesIn|fill2|firstTensor|focusBox|framesOf|goNearest|hasPlace|isCandidate|isFold|lineAt|misplaced|namesField|paintGround|paintLines|paintTop|partOf|readBusy|readModel|readNames|readView|revealCut|routeStart|selectCode|showAll|showButtons|showCode|tensorsOf|toggleHelp|typeNames|zoomBy)$/;
+  /^(abandon|acting|activate|boxLine|boxNear|boxOf|boxesIn|callOf|callOfPoint|callsOf|camera|canRedo|canUndo|choose|closeAround|colour|costsOf|cutLine|edgesIn|editable|family|fill2|finding|firstTensor|focusBox|focusOn|forgive|frameLine|framesOf|frozen|goNearest|hasPlace|helping|hover|hull|inks|isCandidate|isFold|landscape|legible|lineAt|looking|misplaced|namesField|onAccent|paintGround|paintLines|paintTop|painted|partOf|planning|pressLine|pressNothing|probed|readBusy|readModel|readNames|readView|recolour|refresh|refusal|refused|rename|repaint|requests|retheme|revealCut|routeStart|selectCode|selected|shorten|showAll|showButtons|showCode|sides|suppress|telling|tensorsOf|tint|toggleHelp|totals|twins|typeNames|viewing|visible|zoomBy)$/;
 
 await mkdir(out, { recursive: true });
 await build({

@@ -5,7 +5,7 @@ import { GONE, type Kernel } from "./kernel";
 import type { Looking } from "./looking";
 import type { Action, Panel } from "./panel";
 import type { Planning } from "./planning";
-import { decodeResult, type FrontPoint, type Kind, type Model, type Reply } from "./protocol";
+import type { Kind, Model, Reply } from "./protocol";
 import type { Status } from "./status";
 import { Timers } from "./timers";
 
@@ -55,15 +55,6 @@ export function makeActing(
   async function move(index: number, call: number): Promise<void> {
     const name = looking.scene?.graph.name(call);
     if (name && !frozen()) await act("move", { index, call: name });
-  }
-
-  /** Place one cut instead of all others. */
-  function place({ points }: FrontPoint): void {
-    const { scene } = looking;
-    if (!scene || frozen() || !kernel.alive) return;
-    const names = points.map((p) => (typeof p === "number" ? scene.graph.name(p) : p));
-    model.set("cuts", [names]);
-    model.save_changes();
   }
 
   async function undo(): Promise<void> {
@@ -160,9 +151,8 @@ export function makeActing(
 
   async function copy(): Promise<void> {
     const reply = await act("code");
-    const known = decodeResult(model.get("_result"))?.code ?? "";
-    const code = reply?.ok ? String(reply.code ?? "") : reply === null ? known : "";
-    if (!code) return;
+    if (!reply?.ok) return;
+    const code = String(reply.code);
     panel.showCode(code);
     try {
       await navigator.clipboard.writeText(code);
@@ -181,7 +171,6 @@ export function makeActing(
     toggle,
     remove,
     move,
-    place,
     undo,
     redo,
     measure,

@@ -19,6 +19,8 @@ export const MAX_SCALE = 2.5;
 const READING = 0.95;
 const SMALLEST_READING = 0.82;
 const NARROW_READING = 0.7;
+/** From further away boxes lose their marks. */
+const SMALLEST_WHOLE = 0.4;
 const MARGIN = 20;
 
 const clamp = (value: number, low: number, high: number) => Math.min(Math.max(value, low), high);
@@ -68,13 +70,16 @@ const turnedCamera = ({ x, y, scale }: Camera): Camera => ({ x: y, y: x, scale }
  */
 export function opening(bounds: Bounds, view: ViewSize, down = true): Camera {
   if (!down) return turnedCamera(opening(turned(bounds), turnedView(view)));
-  if (fitScale(bounds, view) >= LEGIBLE) return overview(bounds, view);
+  const fit = fitScale(bounds, view);
+  if (fit >= LEGIBLE) return overview(bounds, view);
   // The axis stays in the middle; a little smaller if that brings the whole width in.
   const half = Math.max(1, -bounds[0], bounds[2]);
   const inside = (view.width / 2 - MARGIN) / half;
   // In a narrow view rather the whole width, beside the axis.
   const whole = (view.width - 2 * MARGIN) / Math.max(1, bounds[2] - bounds[0]);
   const aside = inside < SMALLEST_READING && whole >= NARROW_READING;
+  // A small model rather whole, if from a little far, than cut off at its sides.
+  if (!aside && inside < SMALLEST_READING && fit >= SMALLEST_WHOLE) return overview(bounds, view);
   const fitting = aside ? whole : inside >= SMALLEST_READING ? inside : READING;
   const scale = Math.min(fitting, READING);
   const middle = aside ? (bounds[0] + bounds[2]) / 2 : 0;
@@ -121,17 +126,22 @@ export function settle(camera: Camera, bounds: Bounds, view: ViewSize, down = tr
 }
 
 /**
- * Bring a box to the middle of the axis. Across, the picture only moves when it must, back to the
+ * Bring a box to the middle of the axis, unless all of it can be seen and read where it is. Across, the picture only moves when it must, back to the
  * axis if the box can be seen there: walking along a model should not sway.
  */
 export function reveal(camera: Camera, box: Bounds, view: ViewSize, down = true): Camera {
+  const pad = 12 / camera.scale;
+  const readable = camera.scale >= LEGIBLE - 0.05;
+  const seen = visible(camera, view).every((at, i) =>
+    i < 2 ? at <= box[i] - pad : at >= box[i] + pad,
+  );
+  if (readable && seen) return camera;
   if (!down) return turnedCamera(reveal(turnedCamera(camera), turned(box), turnedView(view)));
-  const { scale } = camera;
+  const scale = readable ? camera.scale : READING;
   const y = (box[1] + box[3]) / 2 - view.height / scale / 2;
-  const pad = 12 / scale;
   const fits = (left: number) => box[0] - pad >= left && box[2] + pad <= left + view.width / scale;
   const onAxis = -view.width / scale / 2;
-  let x = camera.x;
+  let x = readable ? camera.x : onAxis;
   if (!fits(x)) x = fits(onAxis) ? onAxis : (box[0] + box[2]) / 2 - view.width / scale / 2;
   return { x, y, scale };
 }

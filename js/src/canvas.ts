@@ -9,8 +9,6 @@ const MANY = 500;
 const MARGIN = 0.5;
 /** Enlarged more than this, the bitmap is painted anew. */
 const COARSEST = 4;
-/** How long a change of the view fades, in ms. */
-export const FADE = 150;
 
 interface Bitmap {
   canvas: HTMLCanvasElement;
@@ -34,27 +32,13 @@ export function makeScreen(canvas: HTMLCanvasElement) {
   const context: CanvasRenderingContext2D | null = canvas.getContext("2d");
   const painter: Painter | null = context ? new Painter(context) : null;
 
-  let ghost: { canvas: HTMLCanvasElement; since: number } | null = null;
-
-  /** What is shown is about to change: fade from what is seen now. */
-  function fade(now: number): void {
-    const { width, height } = canvas;
-    if (!width || !height || globalThis.matchMedia?.("(prefers-reduced-motion: reduce)").matches) {
-      return;
-    }
-    const copy = blank(width, height);
-    copy.getContext("2d")?.drawImage(canvas, 0, 0);
-    ghost = { canvas: copy, since: now };
-  }
-
   /** Something other than the camera has changed. */
   function forget(): void {
     bitmap = null;
   }
 
-  /** Paint. True: another frame is needed, something is fading. */
-  function paint(frame: Frame, moving: boolean, now: number): boolean {
-    if (!painter || !context) return false;
+  function paint(frame: Frame, moving: boolean): void {
+    if (!painter || !context) return;
     const { view, ratio } = frame;
     const width = Math.round(view.width * ratio);
     const height = Math.round(view.height * ratio);
@@ -64,7 +48,6 @@ export function makeScreen(canvas: HTMLCanvasElement) {
     last = frame;
     if (moving && many(frame)) shift(frame);
     else painter.paint(frame);
-    return paintGhost(frame, now);
   }
 
   /** Things are at rest: paint the bitmap that the next movement needs. */
@@ -120,26 +103,10 @@ export function makeScreen(canvas: HTMLCanvasElement) {
     return { canvas: copy, painted };
   }
 
-  function paintGhost(frame: Frame, now: number): boolean {
-    if (!ghost) return false;
-    const left = 1 - (now - ghost.since) / FADE;
-    if (left <= 0 || left > 1) {
-      ghost = null;
-      return false;
-    }
-    const c = context!;
-    c.setTransform(frame.ratio, 0, 0, frame.ratio, 0, 0);
-    c.globalAlpha = left;
-    c.drawImage(ghost.canvas, 0, 0, frame.view.width, frame.view.height);
-    c.globalAlpha = 1;
-    return true;
-  }
-
   return {
     get usable(): boolean {
       return painter !== null;
     },
-    fade,
     forget,
     paint,
     prepare,

@@ -58,7 +58,6 @@ export function openView(model: Model, el: HTMLElement, id: string, signal: Abor
         if (kernel.requests.idle) status.idle();
         acting.showButtons();
       },
-      progress: (progress) => status.progress(progress),
       silent: () => status.silent(),
       probed: () => {
         acting.showButtons();
@@ -121,7 +120,7 @@ export function openView(model: Model, el: HTMLElement, id: string, signal: Abor
       nearest: goNearest,
       up: (fold) => void viewing.close(fold),
       live: () => void planning.live(),
-      place: (point) => acting.place(point),
+      place: ({ points }) => void planning.press(points),
       opened: (tab) => tab !== "Inspect" && needCosts(),
     },
     signal,
@@ -138,7 +137,11 @@ export function openView(model: Model, el: HTMLElement, id: string, signal: Abor
       found: () => ({ found: finding.found, lit: finding.lit }),
       theme: () => theme,
       editable: () => !acting.frozen,
-      inside: (call) => void viewing.reveal(reading.graph!.name(call), call),
+      inside: async (call) => {
+        await viewing.reveal(reading.graph!.name(call), call);
+        // The block kept its place: the call may lie outside of the view.
+        if (looking.selected === call) stage.reveal(looking.scene!.boxOf(call));
+      },
     },
     signal,
   );

@@ -74,7 +74,7 @@ export function flag(element: Element, name: string, on: boolean, value = ""): v
 export function button(
   style: string,
   content: Node | string,
-  act: () => void,
+  act: (event: MouseEvent) => unknown,
   signal: AbortSignal | null,
   label = "",
 ): HTMLButtonElement {

@@ -62,7 +62,11 @@ export function makeFinding(elements: FindingElements, events: FindingEvents, si
   function count(): void {
     const { calls, range } = found;
     const at = calls.indexOf(events.selected());
-    const of = range ? plural(calls.length, "call") : plural(calls.length, "match", "matches");
+    const of = !range
+      ? plural(calls.length, "match", "matches")
+      : calls.length
+        ? plural(calls.length, "call")
+        : `calls are 1..${scene?.graph.size}`;
     const text = !active() ? "" : at >= 0 && !range ? `${at + 1} of ${calls.length}` : of;
     if (elements.matches.textContent !== text) elements.matches.textContent = text;
   }

@@ -11,6 +11,8 @@ function scaled(value: number, units: readonly string[], base: number): string {
     unit += 1;
   }
   const digits = unit === 0 || size >= 99.95 ? 0 : 1;
+  // A half goes to the even side, as in Python: one number must not be written in two ways.
+  if ((size * (digits ? 4 : 2)) % 4 === 1) size -= 0.01; // ….25, or an even number and a half
   return size.toFixed(digits) + units[unit];
 }
 

@@ -19,11 +19,12 @@ export function makePlanning(
   /** The slider has moved on while an answer was awaited. */
   let stale = false;
 
-  async function press(): Promise<void> {
+  /** `points`: those of the one cut that is wanted; without, the machine chooses. */
+  async function press(points?: readonly string[]): Promise<void> {
     panel.open("Plan");
     status.refused("");
     // Python refuses with a reason what is not a number; nothing is guessed here.
-    take(await ask(false), true);
+    take(await ask(false, points && { points }), true);
   }
 
   /** At most one question is under way; of those that come meanwhile only the newest is asked. */
@@ -40,9 +41,9 @@ export function makePlanning(
     flying = false;
   }
 
-  async function ask(live: boolean): Promise<Reply | null> {
+  async function ask(live: boolean, more?: Record<string, unknown>): Promise<Reply | null> {
     if (!kernel.alive) return null;
-    return kernel.requests.ask("plan", { ...panel.plan.request(), live });
+    return kernel.requests.ask("plan", { ...panel.plan.request(), live, ...more });
   }
 
   function take(reply: Reply | null, aloud: boolean): void {

@@ -29,9 +29,9 @@ function fits(shape: readonly (number | null)[], wanted: readonly (number | null
 /** One end of a range: a number that counts calls from 1, or the beginning of names. */
 function end(graph: Graph, text: string, last: boolean): number | null {
   const { name } = graph.data.calls;
-  if (!text) return last ? name.length - 1 : 0;
+  if (!text) return last ? Infinity : 0;
   const number = /^\d+$/.test(text) ? Number(text) - 1 : -1;
-  if (number >= 0) return Math.min(number, name.length - 1);
+  if (number >= 0) return number;
   const exact = name.findIndex((each) => each.toLowerCase() === text);
   if (exact >= 0) return exact;
   const begins = (each: string) => each.toLowerCase().startsWith(text);
@@ -44,8 +44,8 @@ function parseRange(graph: Graph, text: string): number[] | null {
   if (!match || !(match[1] || match[2])) return null;
   const [a, b] = [end(graph, match[1], false), end(graph, match[2], true)];
   if (a === null || b === null) return null;
-  const [low, high] = [Math.min(a, b), Math.max(a, b)];
-  return Array.from({ length: high - low + 1 }, (_, i) => low + i);
+  const [low, high] = [Math.min(a, b), Math.min(Math.max(a, b), graph.size - 1)];
+  return Array.from({ length: Math.max(0, high - low + 1) }, (_, i) => low + i);
 }
 
 /** Everything that a text finds; nothing for no text. */

@@ -67,10 +67,11 @@ export function makeStage(events: StageEvents, theme: () => Theme, signal: Abort
   let scene: Scene | null = null;
   let drawn: Drawn | null = null;
   let view: ViewSize = { width: 0, height: 0 };
-  let fitted = false;
+  /** What the picture goes back to when its size changes; null: the person has moved it. */
+  let framing: typeof overview | null = null;
   let opened = false;
   let moving = false;
-  let frame = 0;
+  let waiting = 0;
   let hoverLine = -1;
   /** A box to show as soon as there is a size. */
   let wanted = -1;
@@ -86,14 +87,13 @@ export function makeStage(events: StageEvents, theme: () => Theme, signal: Abort
     { pan, zoom, point, leave, grab, click, double, page: () => view.height },
     signal,
   );
-  signal.addEventListener("abort", () => cancelAnimationFrame(frame));
+  signal.addEventListener("abort", () => cancelAnimationFrame(waiting));
 
   /** Show another drawing: from its beginning, or with a place kept where it is. */
   function show(next: Scene, kept: Kept | null = null): void {
     scene = next;
     drawn = null;
     timers.cancel("press");
-    if (opened) screen.fade(performance.now());
     if (!kept || !opened) {
       opened = false;
       resize();
@@ -111,8 +111,7 @@ export function makeStage(events: StageEvents, theme: () => Theme, signal: Abort
     if (width !== view.width || height !== view.height) {
       const middle = toWorld(camera, view.width / 2, view.height / 2);
       view = { width, height };
-      if (fitted && scene) camera = overview(scene.bounds, view);
-      else if (opened) {
+      if (opened && !framing) {
         const { scale } = camera;
         const down = scene?.down ?? true;
         // The beginning stays where it is: only the middle across is kept.
@@ -123,9 +122,10 @@ export function makeStage(events: StageEvents, theme: () => Theme, signal: Abort
         };
       }
     }
-    if (!opened && scene && width > 0 && height > 0) {
+    if (!opened) framing = opening;
+    if (framing && scene && width > 0 && height > 0) {
       opened = true;
-      move(opening(scene.bounds, view, scene.down));
+      frame(framing);
       reveal(wanted);
       wanted = -1;
     }
@@ -136,9 +136,13 @@ export function makeStage(events: StageEvents, theme: () => Theme, signal: Abort
 
   /** Show the whole model. */
   function showAll(): void {
+    frame(overview);
+  }
+
+  function frame(by: typeof opening): void {
     if (!scene) return;
-    move(overview(scene.bounds, view));
-    fitted = true;
+    move(by(scene.bounds, view, scene.down));
+    framing = by;
   }
 
   /** Show these bounds, as large as can be read well. */
@@ -146,14 +150,15 @@ export function makeStage(events: StageEvents, theme: () => Theme, signal: Abort
     move(overview(bounds, view));
   }
 
-  /** Bring a box to the middle of the axis. */
+  /** Bring a box that is not in view, or too small to be read, to the middle of the axis. */
   function reveal(box: number): void {
     if (box < 0 || !scene?.hasPlace(box)) return;
     if (!opened) {
       wanted = box;
       return;
     }
-    move(revealing(camera, scene.box(box), view, scene.down));
+    const to = revealing(camera, scene.box(box), view, scene.down);
+    if (to !== camera) move(to);
   }
 
   /** Is any of the box in view? */
@@ -177,9 +182,9 @@ export function makeStage(events: StageEvents, theme: () => Theme, signal: Abort
 
   /** Redraw in the next frame. */
   function dirty(): void {
-    if (frame || !screen.usable) return;
-    frame = requestAnimationFrame(() => {
-      frame = 0;
+    if (waiting || !screen.usable) return;
+    waiting = requestAnimationFrame(() => {
+      waiting = 0;
       paint();
     });
   }
@@ -263,7 +268,7 @@ export function makeStage(events: StageEvents, theme: () => Theme, signal: Abort
   // ---- inside ---------------------------------------------------------------------------------
   function paint(): void {
     if (!scene || !drawn || view.width === 0) return;
-    const again = screen.paint(
+    screen.paint(
       {
         ...drawn,
         leaving: hoverLine,
@@ -274,15 +279,13 @@ export function makeStage(events: StageEvents, theme: () => Theme, signal: Abort
         theme: theme(),
       },
       moving,
-      performance.now(),
     );
-    if (again) dirty();
-    else if (!moving) timers.later("prepare", REST, screen.prepare);
+    if (!moving) timers.later("prepare", REST, screen.prepare);
   }
 
   function move(to: Camera): void {
     if (!scene) return;
-    fitted = false;
+    framing = null;
     camera = keepInside(to, scene.bounds, view);
     moving = true;
     timers.later("rest", REST, () => {
@@ -332,7 +335,7 @@ export function makeStage(events: StageEvents, theme: () => Theme, signal: Abort
   function toggleFit(x: number, y: number): void {
     if (!scene) return;
     const whole = fitScale(scene.bounds, view);
-    if (fitted && whole < LEGIBLE) zoom(x, y, 0.9 / camera.scale);
+    if (framing === overview && whole < LEGIBLE) zoom(x, y, 0.9 / camera.scale);
     else showAll();
   }
 
@@ -354,7 +357,7 @@ export function makeStage(events: StageEvents, theme: () => Theme, signal: Abort
     },
     /** Is the whole model in view because the person asked for it? */
     get fitted(): boolean {
-      return fitted;
+      return framing === overview;
     },
     set drawn(next: Drawn) {
       drawn = next;

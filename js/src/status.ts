@@ -1,7 +1,7 @@
 /** The line at the foot: what is under way, what Python says, and what was refused. */
 
 import { GONE } from "./kernel";
-import { decodeBusy, type Model, type Progress } from "./protocol";
+import { type Busy, decodeBusy, type Model } from "./protocol";
 
 /** The elements that the status fills. */
 export interface StatusElements {
@@ -27,7 +27,8 @@ export function makeStatus(model: Model, elements: StatusElements, alive: () => 
     const error = fault || refusal || String(model.get("last_error") ?? "");
     const own = fault ? "" : alive() ? slow || doing || hint : GONE;
     const text = own || (error ? "" : String(model.get("status") ?? ""));
-    const wrong = own ? "" : error;
+    // Beside what is under way, too: what was refused meanwhile would never be seen.
+    const wrong = fault || (alive() && !hint) ? error : "";
     // Only when it changed: a live region that is written again is read aloud again.
     if (status.textContent !== text) status.textContent = text;
     if (alert.textContent !== wrong) alert.textContent = wrong;
@@ -64,7 +65,7 @@ export function makeStatus(model: Model, elements: StatusElements, alive: () => 
     show();
   }
 
-  function progress({ what, done, total }: Omit<Progress, "kind">): void {
+  function progress({ what, done, total }: Busy): void {
     const { progress: bar } = elements;
     slow = "";
     bar.hidden = false;
@@ -72,7 +73,7 @@ export function makeStatus(model: Model, elements: StatusElements, alive: () => 
       bar.max = total;
       bar.value = done;
     } else bar.removeAttribute("value");
-    bar.setAttribute("aria-label", what || "Progress");
+    bar.setAttribute("aria-label", what);
     doing = total > 0 ? `${what} (${done} of ${total})` : what;
     show();
   }
@@ -101,7 +102,6 @@ export function makeStatus(model: Model, elements: StatusElements, alive: () => 
     forgive,
     notice,
     silent,
-    progress,
     readBusy,
     idle,
   };

@@ -31,8 +31,8 @@ export interface Theme {
   readonly onAccent: string;
   readonly family: Readonly<Record<Family, string>>;
   readonly font: string;
-  /** Strong colour and box tint of a part. */
-  part(index: number): { strong: string; tint: string };
+  /** Strong colour and box tint of a part, and the colour of texts in it. */
+  part(index: number): { strong: string; tint: string; text: string };
 }
 
 /** Read the colours as they are now. `root` carries the `--ks-*` variables of widget.css. */
@@ -54,8 +54,10 @@ export function readTheme(root: HTMLElement): Theme {
   const font = getComputedStyle(root).fontFamily || "sans-serif";
   probe.remove();
   const boxRgb: Rgb = dark ? mixRgb(inkRgb, paper, 0.07) : paper;
+  const end: Rgb = dark ? [255, 255, 255] : [0, 0, 0];
   const parts = PARTS.map((hue) => ({
-    strong: dark ? mix(hue, [255, 255, 255], 0.8) : mix(hue, [0, 0, 0], 0.88),
+    strong: mix(hue, end, dark ? 0.8 : 0.88),
+    text: mix(hue, end, dark ? 0.7 : 0.6),
     tint: mix(hue, boxRgb, dark ? 0.2 : 0.14),
   }));
   return {

@@ -54,17 +54,37 @@ describe("acting", () => {
     ]);
   });
 
-  it("shows progress, and hides it at the end", async () => {
+  it("shows what was refused beside what is under way", async () => {
     const { button, model, $ } = withCut();
     button("Verify").click();
-    const { id } = model.request("verify");
-    model.fire("msg:custom", { kind: "progress", id, done: 1, total: 3, what: "Comparing" });
-    const bar = $<HTMLProgressElement>("progress");
-    expect([bar.hidden, bar.value, bar.max]).toEqual([false, 1, 3]);
-    expect($("[role=status]").textContent).toBe("Comparing (1 of 3)");
-    await model.answer({ id });
-    expect(bar.hidden).toBe(true);
-    expect($("[role=status]").textContent).toMatch(/^toy/);
+    model.set("_busy", { what: "Comparing", done: 1, total: 3 });
+    button("Split").click();
+    const error = "part_1 is already in use.";
+    model.set("last_error", error);
+    await model.answer(model.request("split"), { ok: false, error });
+    const words = () => [$("[role=status]").textContent, $("[role=alert]").textContent];
+    expect(words()).toEqual(["Comparing (1 of 3)", error]);
+    model.set("_busy", { what: "Comparing", done: 2, total: 3 });
+    expect(words()).toEqual(["Comparing (2 of 3)", error]);
+    model.set("last_error", "");
+    model.set("_busy", {});
+    await model.answer(model.request("verify"));
+    expect(words()).toEqual([model.get("status"), ""]);
+  });
+
+  it("takes the second half of a double click, or a key held down, for no second press", async () => {
+    const { button, model, kinds, key } = withCut();
+    const press = (detail: number) =>
+      button("Split").dispatchEvent(new MouseEvent("click", { bubbles: true, detail }));
+    press(1);
+    const error = "part_1 is already in use. Press Split again to replace.";
+    await model.answer(model.request("split"), { ok: false, error });
+    press(2);
+    expect(kinds().filter((kind) => kind === "split").length).toBe(1);
+    expect(key(button("Split"), "Enter", { repeat: true })).toBe(false);
+    expect(key(button("Split"), "Enter")).toBe(true);
+    press(1); // a press by itself
+    expect(kinds().filter((kind) => kind === "split").length).toBe(2);
   });
 
   it("shows an error as an alert, until it is over", async () => {
@@ -132,11 +152,8 @@ describe("acting", () => {
   it("stops waiting when the kernel goes away, and notices when one is there again", async () => {
     const { model, button, $ } = withCut();
     button("Verify").click();
-    const { id } = model.request("verify");
-    model.fire("msg:custom", { kind: "progress", id, done: 1, total: 3, what: "Comparing" });
     model.fire("comm_live_update");
     await vi.advanceTimersByTimeAsync(1);
-    expect($<HTMLProgressElement>("progress").hidden).toBe(true);
     expect(button("Verify").hasAttribute("aria-busy")).toBe(false);
     expect($("[role=status]").textContent).not.toMatch(/gone/);
     await vi.advanceTimersByTimeAsync(4000); // nobody answers

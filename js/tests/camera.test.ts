@@ -55,6 +55,15 @@ describe("camera", () => {
     expect(camera.toScreen(least, 0, 0)[0]).toBeCloseTo(100);
   });
 
+  it("opens a small model whole rather than cut off at its sides", () => {
+    const wide: camera.Bounds = [-420, 0, 250, 680];
+    const narrow = { width: 320, height: 520 };
+    expect(camera.opening(wide, narrow)).toEqual(camera.overview(wide, narrow));
+    // From too far: its beginning.
+    const tiny = { width: 250, height: 520 };
+    expect(camera.opening(wide, tiny).scale).toBe(0.95);
+  });
+
   it("leaves nothing blank before the beginning or after the end", () => {
     const before = camera.settle({ x: 7, y: -90, scale: 0.5 }, tall, view);
     expect(before).toEqual({ x: 7, y: -40, scale: 0.5 });
@@ -80,6 +89,21 @@ describe("camera", () => {
     const far = camera.reveal({ x: -300, y: 0, scale: 1 }, [900, 0, 1050, 36], view);
     expect(camera.toScreen(far, 975, 18)).toEqual([300, 250]);
     expect(camera.reveal(far, [-75, 0, 75, 36], view).x).toBe(-300);
+  });
+
+  it("reveals nothing that can be seen and read, and goes near to what cannot be read", () => {
+    for (const down of [true, false]) {
+      const whole = camera.overview(small, view);
+      expect(camera.reveal(whole, [-75, 0, 75, 36], view, down)).toBe(whole);
+      // Half of it is out of view.
+      const cut = { ...whole, x: whole.x + 100, y: whole.y + 250 };
+      expect(camera.reveal(cut, [-75, 0, 75, 36], view, down)).not.toEqual(cut);
+      const far = camera.overview(tall, view);
+      const near = camera.reveal(far, [-75, 8000, 75, 8036], view, down);
+      expect(near.scale).toBe(0.95);
+      const [x, y] = camera.toScreen(near, 0, 8018);
+      expect([down ? x : 300, y]).toEqual([300, expect.closeTo(250)]);
+    }
   });
 
   it("does the same for a model that runs from left to right", () => {

@@ -75,7 +75,7 @@ describe("Painter", () => {
     // The parts' names stand above and below the line, in their colours.
     expect(text("part_1")?.args.slice(1)).toEqual([10, y - 10]);
     expect(text("part_2")).toMatchObject({ args: ["part_2", 10, y + 11] });
-    expect(text("part_2")?.fill).toBe(theme.part(1).strong);
+    expect(text("part_2")?.fill).toBe(theme.part(1).text);
   });
 
   it("keeps chips off the names of the parts", () => {
@@ -129,6 +129,40 @@ describe("Painter", () => {
     expect(text("block ×3")?.args.slice(1)).toEqual([-174 + 18 + 12, 120.5]);
     const outline = calls.find((c) => c.name === "fill" && c.fill === theme.frame);
     expect(outline).toBeDefined();
+  });
+
+  it("gives the title of a frame all the room that there is, and covers no more than it needs", () => {
+    const long = unfolded();
+    long.frames[0].title = "WWWWWWWWWW";
+    const wide = (each: string) => ({ width: 7.2 * each.length }) as TextMetrics;
+    context = new Proxy(context, {
+      get: (target, name) => (name === "measureText" ? wide : Reflect.get(target, name)),
+    });
+    paint(frame({ camera: { ...camera, x: -200 } }, long));
+    expect(text("WWWWWWWWWW ×3")).toBeDefined();
+    const ground = calls.filter((c) => c.name === "fillRect" && c.args[0] === -174 + 18 - 10);
+    expect(ground.map((c) => c.args[2])).toEqual([expect.closeTo(7.2 * 13 + 26)]);
+  });
+
+  it("hatches what is unknown beside its texts, not through them", () => {
+    const unknown = {
+      strong: "#111",
+      fill: "#fff",
+      fill2: "#fff",
+      text: "#000",
+      dim: "#555",
+      hatch: true,
+    };
+    paint(frame({ inks: Array(6).fill(unknown) }));
+    // The box of the stem is 150 wide and 36 high, its texts begin 15 from its left.
+    const covers = () => calls.filter((c) => c.name === "fillRect" && c.args[0] === -75 + 12);
+    expect(covers().map((c) => c.args.slice(1, 2))).toContainEqual([66]);
+    const cover = calls.indexOf(covers()[0]);
+    expect(cover).toBeLessThan(calls.findIndex((c) => c.name === "fillText"));
+    expect(calls.slice(0, cover).some((c) => c.name === "lineTo" && c.args[1] === 0)).toBe(true);
+    calls.length = 0;
+    paint(frame({ inks: Array(6).fill(unknown), camera: { ...camera, scale: 0.4 } }));
+    expect(covers()).toEqual([]);
   });
 
   it("dims what is not looked at", () => {

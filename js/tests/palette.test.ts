@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { makeScene } from "../src/geometry";
 import { makeGraph } from "../src/graph";
 import { amounts, type Colour, overlay, share } from "../src/overlay";
@@ -68,6 +68,34 @@ describe("the palettes", () => {
         const ink = luminance(parseColor(inkOn(rgb))!);
         const [high, low] = [luminance(rgb), ink].sort((a, b) => b - a);
         expect((high + 0.05) / (low + 0.05)).toBeGreaterThan(4.5);
+      }
+    }
+  });
+
+  it("write the names of parts so that they can be read beside the picture and on its tints", () => {
+    const channels = (text: string) => parseColor(text)!;
+    for (const paper of ["#ffffff", "#111111"]) {
+      const root = document.createElement("div");
+      root.style.setProperty("--ks-bg", paper);
+      document.body.append(root);
+      vi.spyOn(window, "getComputedStyle").mockImplementation(((element: HTMLElement) => ({
+        color: /ink/.test(element.style.color)
+          ? paper === "#ffffff"
+            ? "#1f2328"
+            : "#e6e6e6"
+          : /accent/.test(element.style.color)
+            ? "#1976d2"
+            : paper,
+        fontFamily: "sans-serif",
+      })) as never);
+      const theme = readTheme(root);
+      vi.restoreAllMocks();
+      for (let i = 0; i < PARTS.length; i++) {
+        for (const ground of [theme.surface, theme.box]) {
+          const [a, b] = [theme.part(i).text, ground].map((each) => luminance(channels(each)));
+          const contrast = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+          expect([i, paper, contrast >= 4.5]).toEqual([i, paper, true]);
+        }
       }
     }
   });

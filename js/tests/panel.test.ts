@@ -75,6 +75,9 @@ describe("Parts", () => {
 
   it("renames the variable of one part", () => {
     const { el, model, type, $ } = withCut();
+    const variables = [...el.querySelectorAll<HTMLInputElement>("input.ks-variable")];
+    // What an empty field stands for.
+    expect(variables.map((each) => each.placeholder)).toEqual(["part_1", "part_2"]);
     const [, second] = [...el.querySelectorAll<HTMLInputElement>("input.ks-variable")];
     second.focus();
     type("decoder", second);
@@ -149,7 +152,7 @@ describe("Plan", () => {
     ],
     front: [
       { bytes: 784, imbalance: 0.2, points: ["stem"] },
-      { bytes: 1568, imbalance: 0.1, points: [2, 3] },
+      { bytes: 1568, imbalance: 0.1, points: ["left", "right"] },
     ],
   };
   const field = (el: HTMLElement, label: string) =>
@@ -216,10 +219,26 @@ describe("Plan", () => {
       "Cut: 1.5 kB cross, imbalance 10 %",
     ]);
     dots[0].dispatchEvent(new MouseEvent("click", { bubbles: true }));
-    expect(model.get("cuts")).toEqual([["stem"]]);
-    key(dots[1], "Enter");
-    expect(model.get("cuts")).toEqual([["left", "right"]]);
-    expect(model.saved).toHaveBeenCalledTimes(2);
+    expect(model.request("plan")).toMatchObject({ points: ["stem"], live: false, parts: 2 });
+    const other = { ...plan, sentence: "What the dot costs.", stages: plan.stages.slice(1) };
+    await model.answer(model.request("plan"), { plan: other });
+    expect(el.querySelector(".ks-plan .ks-sentence")?.textContent).toMatch(/^What the dot costs/);
+    expect(el.querySelectorAll(".ks-table tbody tr").length).toBe(1);
+    key(el.querySelectorAll<HTMLElement>(".ks-dot")[1], "Enter");
+    expect(model.request("plan")).toMatchObject({ points: ["left", "right"] });
+  });
+
+  it("shows no answer to another question, and rounds nothing that was typed", async () => {
+    const { el, model, button, type } = open();
+    button("Plan").click();
+    await model.answer(model.request("plan"), { plan });
+    const objective = field(el, "Objective");
+    objective.value = "memory";
+    objective.dispatchEvent(new Event("change"));
+    expect(el.querySelector(".ks-plan-answer")?.textContent).toBe("");
+    type("2.7", field(el, "Parts"));
+    button("Plan").click();
+    expect(model.request("plan").parts).toBe(2.7);
   });
 
   it("brings the first cut into view", async () => {

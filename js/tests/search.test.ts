@@ -45,6 +45,12 @@ describe("the search", () => {
     expect(find(graph, "..").range).toBe(false);
   });
 
+  it("finds nothing in a range after the end, and what there is of one that goes past it", () => {
+    expect(find(graph, "100..200")).toEqual({ calls: [], range: true });
+    expect(find(graph, "7..")).toEqual({ calls: [], range: true });
+    expect(find(graph, "5..200").calls).toEqual([4, 5]);
+  });
+
   it("goes round and round", () => {
     expect(next([1, 2, 5], -1, false)).toBe(1);
     expect(next([1, 2, 5], 2, false)).toBe(5);
@@ -80,6 +86,12 @@ describe("the front", () => {
 });
 
 describe("numbers", () => {
+  it("are rounded as Python rounds them: a half goes to the even side", () => {
+    const sizes = [6400, 6.35 * 1024, 6.45 * 1024, 6.75 * 1024, 100.5 * 1024, 101.5 * 1024];
+    expect(sizes.map(bytes)).toEqual(["6.2 kB", "6.3 kB", "6.5 kB", "6.8 kB", "100 kB", "102 kB"]);
+    expect([2250, 2350, 12_250].map(count)).toEqual(["2.2 k", "2.4 k", "12.2 k"]);
+  });
+
   it("are written as people read them", () => {
     expect(count(25_636_712)).toBe("25.6 M");
     expect(count(null)).toBe("?");

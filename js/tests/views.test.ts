@@ -88,6 +88,47 @@ describe("a folded view", () => {
   });
 });
 
+describe("the place of the picture", () => {
+  const resize = (model: FakeModel, width: number, height: number) => {
+    vi.spyOn(HTMLElement.prototype, "clientWidth", "get").mockReturnValue(width);
+    vi.spyOn(HTMLElement.prototype, "clientHeight", "get").mockReturnValue(height);
+    model.set("height", height);
+    vi.advanceTimersByTime(50);
+  };
+
+  it("is that of the opening at any size, until the person has moved it", () => {
+    const { model, canvas, pointer } = open(new FakeModel(chain(20)));
+    vi.advanceTimersByTime(50);
+    resize(model, 300, 200);
+    const [x, y] = shownAt("layer_0");
+    resize(model, 900, HEIGHT);
+    const [wide, top] = shownAt("layer_0");
+    expect([wide - x, top]).toEqual([expect.closeTo(300), expect.closeTo(y)]);
+    resize(model, WIDTH, 2000); // all of it can be seen
+    expect(shownAt("layer_19")[1] - shownAt("layer_0")[1]).toBeCloseTo(19 * 66 * 1.15);
+    pointer("pointerdown", 250, 100);
+    pointer("pointermove", 250, 50);
+    pointer("pointerup", 250, 50);
+    vi.advanceTimersByTime(50);
+    const before = shownAt("layer_0")[1];
+    resize(model, 800, 500);
+    expect(shownAt("layer_0")[1]).toBeCloseTo(before);
+    expect(canvas.isConnected).toBe(true);
+  });
+
+  it("stays when what is selected can be seen", () => {
+    const { model, canvas } = open(new FakeModel());
+    vi.advanceTimersByTime(50);
+    const before = shownAt("stem");
+    for (const name of ["image", "head", "left"]) {
+      model.set("selection", name);
+      vi.advanceTimersByTime(50);
+      expect(shownAt("stem")).toEqual(before);
+    }
+    expect(canvas.isConnected).toBe(true);
+  });
+});
+
 describe("opening with the mouse", () => {
   it("takes a click on the plus, at once, and cuts nothing", () => {
     const { click, kinds } = closed();
@@ -306,6 +347,35 @@ describe("the search", () => {
     page.key(page.list, "Escape");
     expect(page.$("[role=status]").textContent).toMatch(/^toy/);
     expect(names(page)).toEqual(NAMES);
+    page.type("100..200");
+    expect(page.$(".ks-matches").textContent).toBe("calls are 1..6");
+  });
+
+  it("shows a match inside of a block that had to be opened, wherever it is then", async () => {
+    const page = closed();
+    vi.advanceTimersByTime(50);
+    page.type("left");
+    page.key(page.search, "Enter");
+    // The block is opened, and what is in it is far away.
+    const far = unfolded();
+    far.geometry.setFloat32(4 * (6 + 2), 5000, true);
+    far.bounds[3] = 5200;
+    page.model.set("_view", far);
+    await page.model.answer(page.model.request("view"));
+    vi.advanceTimersByTime(200);
+    expect(Math.abs(shownAt("left")[1] - HEIGHT / 2)).toBeLessThan(20);
+  });
+
+  it("goes near to a match that could not be read", () => {
+    const raw = chain(40);
+    const page = open(new FakeModel(raw));
+    page.button("Fit").click();
+    page.type("layer_30");
+    page.key(page.search, "Enter");
+    vi.advanceTimersByTime(50);
+    const [x, y] = shownAt("layer_30");
+    expect(Math.abs(y - HEIGHT / 2)).toBeLessThan(20);
+    expect(x).toBeGreaterThan(0);
   });
 
   it("is reached with a key", () => {

@@ -39,6 +39,7 @@ class Actions:
     def __init__(self, widget: SplitWidget) -> None:
         self._widget = widget
         self._asked_to_replace: list[str] = []
+        self._misnamed = ""
         self._desk = PlanDesk()
         edit = widget.session.editor
         self._answers: dict[str, Callable[[Message], Fields | None]] = {
@@ -69,6 +70,8 @@ class Actions:
             quick()
             return
         try:
+            if not self._widget.worker.busy:
+                self._widget.last_error = ""  # it is about what was asked before
             self._widget.worker.start(_LONG[kind], quick)
         except SplitError as error:
             self._reply(message, error)
@@ -76,6 +79,18 @@ class Actions:
     def cuts_changed(self) -> None:
         """Forget the question whether variables may be replaced: it was asked of other parts."""
         self._asked_to_replace = []
+
+    def names_changed(self) -> None:
+        """Take back what was said against variable names, if these are good."""
+        widget = self._widget
+        if not self._misnamed or widget.last_error != self._misnamed:
+            return
+        try:
+            names = notebook.parse_names(widget.variable_names, len(widget.cuts) + 1)
+        except NamingError:
+            return
+        if not widget.names_in_use(names):
+            widget.last_error = ""
 
     def _answer(self, message: Message) -> None:
         kind = message.get("kind")
@@ -94,6 +109,8 @@ class Actions:
         if error is not None:
             text = str(error) if isinstance(error, SplitError) else f"{type(error).__name__}: {error}"
             reply["error"] = text
+            if isinstance(error, NamingError):
+                self._misnamed = text
         if message.get("kind") not in _QUIET:
             self._widget.last_error = text
         self._widget.send(reply)
@@ -127,7 +144,7 @@ class Actions:
         if isinstance(message.get("names"), str):  # what is in the field now; the trait may lag behind
             widget.variable_names = message["names"]
         names = notebook.parse_names(widget.variable_names, len(widget.cuts) + 1)
-        used = notebook.in_use([*names, "split"])
+        used = widget.names_in_use(names)
         if used and used != self._asked_to_replace:
             self._asked_to_replace = used
             verb = "is" if len(used) == 1 else "are"
@@ -142,11 +159,13 @@ class Actions:
         widget = self._widget
         widget.require_cuts()
         widget.worker.tell(0, 0, "building the parts")
-        widget.show_proof(widget.build().verify(progress=widget.worker.tell))
+        parts = widget.build()
+        widget.show_proof(parts, parts.verify(progress=widget.worker.tell))
 
     def _measure(self, message: Message) -> None:
         widget, session = self._widget, self._widget.session
-        table = count_reading(session.reading, session.batch_size)
+        reading = session.reading
+        table = count_reading(reading, session.batch_size)
         found = measure(widget.model, batch_size=session.batch_size, progress=widget.worker.tell)
         shares: dict[str, float] = {}
         for segment in found:
@@ -157,15 +176,20 @@ class Actions:
                 # Where the work of a call is unknown, none says how the time is to be divided.
                 part = (row.flops or 0) / whole if whole else 1 / len(rows)
                 shares[row.name] = segment.ms / found.ratio * part
+        if session.reading is not reading:
+            raise SplitError("A layer was opened while measuring: measure again.")
         widget.show_costs(table, [shares.get(name) for name in session.graph.names])
         widget.status = found.sentence()
 
     def _plan(self, message: Message) -> Fields:
         widget, session = self._widget, self._widget.session
         live = message.get("live") is True
+        reading, cuts = session.reading, session.editor.cuts
         found = self._desk.plan(
-            session.reading, message, session.batch_size, stopping=lambda: not live and widget.worker.stopping
+            reading, message, session.batch_size, stopping=lambda: not live and widget.worker.stopping
         )
+        if session.reading is not reading or session.editor.cuts is not cuts:
+            raise SplitError("The cuts changed while planning, and were left as they are: plan again to replace them.")
         session.editor.place_cuts(found.cuts, following=live)
         widget.status = found.sentence()
         widget.show_cuts()

@@ -8,7 +8,7 @@ from kerassplit_widget.errors import SplitError
 from kerassplit_widget.structure.cuts import Cut, cut_at, find_call
 from kerassplit_widget.structure.graph import LayerGraph
 from kerassplit_widget.structure.nesting import nest
-from kerassplit_widget.structure.text import listed
+from kerassplit_widget.structure.text import bytes_text, listed
 
 __all__ = ["Editor"]
 
@@ -19,12 +19,14 @@ class Editor:
     Attributes
     ----------
     graph : LayerGraph
+    batch_size : int
+        For the bytes in its sentences.
     cuts : list of Cut
         Nested, in the order of the parts.
     """
 
-    def __init__(self, graph: LayerGraph) -> None:
-        self.graph = graph
+    def __init__(self, graph: LayerGraph, batch_size: int = 1) -> None:
+        self.graph, self.batch_size = graph, batch_size
         self.cuts: list[Cut] = []
         self._undo: list[list[Cut]] = []
         self._redo: list[list[Cut]] = []
@@ -114,7 +116,7 @@ class Editor:
         cut = cut_at(self.graph, find_call(self.graph, call))
         others = [each for i, each in enumerate(self.cuts) if i != index]
         self._change(nest([*others, cut]))
-        return cut.describe(most=2)
+        return self._placed(cut.points[0])
 
     def toggle(self, call: str) -> str:
         """Cut after a call, or take the cut after it away.
@@ -145,7 +147,7 @@ class Editor:
         if twin is not None:
             return f"The cut after {listed(twin.points)} already divides the model there."
         self._change(nest([*self.cuts, cut]))
-        return cut.describe(most=2)
+        return self._placed(name)
 
     def remove(self, index: int) -> str:
         """Take the cut of this number away, counting from 0; returns one sentence."""
@@ -164,6 +166,14 @@ class Editor:
     def cut_with(self, call: str) -> int | None:
         """Return the number of the first placed cut that has a call among its points, or None."""
         return next((i for i, cut in enumerate(self.cuts) if call in cut.points), None)
+
+    def _placed(self, name: str) -> str:
+        at = self.cut_with(name)
+        assert at is not None  # it has just been placed
+        cut = self.cuts[at]
+        count = len(cut.tensors)
+        crossing = f"{count} tensor{'' if count == 1 else 's'}, {bytes_text(cut.nbytes(self.batch_size))}"
+        return f"Cut after {listed(cut.points)}: {crossing if count else 'nothing crosses'}."
 
     def _known(self, index: int) -> Cut:
         if not 0 <= index < len(self.cuts):

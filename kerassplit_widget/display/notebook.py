@@ -5,13 +5,17 @@ from __future__ import annotations
 import builtins
 import keyword
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from kerassplit_widget.errors import NamingError
 from kerassplit_widget.structure.text import listed
 
-__all__ = ["default_names", "in_use", "model_variable", "parse_names", "put", "variables"]
+__all__ = ["default_names", "in_use", "model_variable", "parse_names", "put", "shown_names", "variables"]
+
+
+SPLIT = "split"
+"""The variable that holds the parts together."""
 
 
 def variables() -> dict[str, Any] | None:
@@ -26,13 +30,19 @@ def default_names(count: int) -> str:
     return ", ".join(f"part_{i}" for i in range(1, count + 1))
 
 
+def shown_names(text: str, count: int) -> list[str]:
+    """List a name for each part: those in a text divided by commas, the default where one is empty or missing."""
+    given = [name.strip() for name in text.split(",")][:count]
+    return [name or f"part_{i}" for i, name in enumerate(given + [""] * (count - len(given)), 1)]
+
+
 def parse_names(text: str | Sequence[str], count: int) -> list[str]:
     """Check the variable names for the parts of a split.
 
     Parameters
     ----------
     text : str or sequence of str
-        Names, in one string divided by commas or one by one.
+        Names, in one string divided by commas or one by one. In a string, an empty one stands for its default.
     count : int
         Number of parts.
 
@@ -43,9 +53,12 @@ def parse_names(text: str | Sequence[str], count: int) -> list[str]:
     Raises
     ------
     NamingError
-        If there are too few or too many, one is given twice, or one is no Python identifier or a keyword.
+        If there are too few or too many, one is given twice, is that of the split itself, or is no Python identifier
+        or a keyword.
     """
-    given = text.split(",") if isinstance(text, str) else text
+    given: Any = text
+    if isinstance(text, str):
+        given = shown_names(text, len(text.split(",")) if text.strip() else count)
     if not isinstance(given, Iterable) or not all(isinstance(name, str) for name in given):
         raise NamingError(f"Variable names are given as texts, one for each part; found {text!r:.80}.")
     names = [name.strip() for name in given]
@@ -55,6 +68,10 @@ def parse_names(text: str | Sequence[str], count: int) -> list[str]:
             raise NamingError(
                 f"{name!r} cannot name a variable: it is {what}. "
                 "Use letters, digits and underscores, not beginning with a digit."
+            )
+        if name == SPLIT:
+            raise NamingError(
+                f"{name!r} cannot name a part: the variable {name} holds all the parts together. Choose another name."
             )
     if len(names) != count:
         raise NamingError(
@@ -67,10 +84,22 @@ def parse_names(text: str | Sequence[str], count: int) -> list[str]:
     return names
 
 
-def in_use(names: Sequence[str]) -> list[str]:
-    """List which names are already variables of the notebook or built into Python."""
-    known = variables() or {}
-    return [name for name in names if name in known or hasattr(builtins, name)]
+def in_use(names: Sequence[str], own: Mapping[str, Callable[[], object]] | None = None) -> list[str]:
+    """List which names are already variables of the notebook or built into Python.
+
+    Parameters
+    ----------
+    names : sequence of str
+    own : mapping of str to callable, optional
+        References to what was put into variables before: those that still hold it are free.
+
+    Returns
+    -------
+    list of str
+    """
+    known, own = variables() or {}, own or {}
+    held = {name for name, find in own.items() if name in known and find() is known[name]}
+    return [name for name in names if name not in held and (name in known or hasattr(builtins, name))]
 
 
 def put(values: Mapping[str, Any]) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -18,6 +20,20 @@ LIVE_SECONDS = 0.1
 
 FRONT = 60
 """How many cuts of the Pareto front are shown."""
+
+
+_WORDS = {
+    "objective": "Objective", "parts": "Parts", "bandwidth": "Bandwidth", "device_speed": "Device speed",
+    "server_speed": "Server speed", "speed": "Device speed", "round_trip": "Round trip", "cap": "Cap",
+    "precision": "Precision", "wiring": "Wiring", "single_tensor": "One tensor only",
+}  # fmt: skip
+"""What the planner's options are called in the form."""
+
+_UNITS = {
+    "bandwidth": ("MB/s", 1e6), "device_speed": ("GFLOP/s", 1e9), "server_speed": ("GFLOP/s", 1e9),
+    "round_trip": ("ms", 1e-3), "cap": ("MiB", 2.0**20),
+}  # fmt: skip
+"""The units of the form, and how much they are of those in a request."""
 
 
 class PlanDesk:
@@ -44,7 +60,18 @@ class PlanDesk:
         PlanError
             If a field makes no sense, or there is no such plan.
         """
+        try:
+            return self._plan(reading, message, batch_size, stopping)
+        except PlanError as error:
+            raise PlanError(in_form_words(str(error))) from None
+
+    def _plan(
+        self, reading: Reading, message: Mapping[str, Any], batch_size: int, stopping: Callable[[], bool]
+    ) -> Plan:
         question = _question(message, batch_size)
+        if "points" in message:  # a dot of the front: what these cuts cost, whatever else there may be
+            given = replace(question, cuts=[tuple(message["points"])], parts=None, single_tensor=False)
+            return Planner(reading, given).plan({})
         known = self._planner
         if (
             known is None
@@ -65,6 +92,21 @@ class PlanDesk:
         return self._front
 
 
+def in_form_words(text: str) -> str:
+    """Write what the planner says of its options in the words and units of the form."""
+    for name, word in _WORDS.items():
+        text = re.sub(rf"\b{name}=(?:True\b)?", word, text)
+    text = re.sub(r"([\d,]+) bytes", lambda found: _mebibytes(int(found[1].replace(",", ""))), text)
+    python = " In Python these are options of ks.plan." if re.search(r"\b[a-z_]+=", text) else ""
+    return text + python
+
+
+def _mebibytes(nbytes: int) -> str:
+    """Write bytes in the unit of the form, rounded up: what is said to be enough has to be."""
+    digits = 2 if nbytes >= 2**20 else 6
+    return f"{math.ceil(nbytes / 2**20 * 10**digits) / 10**digits:,g} MiB"
+
+
 def _question(message: Mapping[str, Any], batch_size: int) -> Question:
     live = message.get("live") is True
     objective = str(message.get("objective", "balance"))
@@ -79,7 +121,7 @@ def _question(message: Mapping[str, Any], batch_size: int) -> Question:
         device_speed=_number(message, "device_speed", 1e10),
         server_speed=_number(message, "server_speed", 1e12),
         bandwidth=_number(message, "bandwidth", 125e6),
-        round_trip=_number(message, "round_trip", 0.0),
+        round_trip=_number(message, "round_trip", 0.0, above=False),
         cap=_number(message, "cap", 0.0) if objective == "memory" and message.get("cap") is not None else None,
         precision=None if precision in (None, "") else str(precision),
         wiring="relay" if message.get("wiring") == "relay" else "direct",
@@ -89,8 +131,13 @@ def _question(message: Mapping[str, Any], batch_size: int) -> Question:
     )
 
 
-def _number(message: Mapping[str, Any], name: str, default: float) -> float:
+def _number(message: Mapping[str, Any], name: str, default: float, *, above: bool = True) -> float:
+    """Read a number that makes sense: above 0, or at least 0."""
     value = message.get(name, default)
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise PlanError(f"{name.replace('_', ' ')} is a number; found {value!r:.40}.")
+    good = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if not good or value < 0 or (above and value == 0):
+        least = "above 0" if above else "at least 0"
+        unit, size = _UNITS[name]
+        found = f"{value / size:g} {unit}" if good else f"{value!r:.40}"
+        raise PlanError(f"{_WORDS[name]} is a number {least}; found {found}.")
     return float(value)

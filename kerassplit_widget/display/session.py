@@ -60,7 +60,7 @@ class Session:
         self.input_shapes, self._expand = input_shapes, expand
         self.expanded: list[str] = []
         self.reading = read_steps(model, expand=expand, input_shapes=input_shapes)
-        self.editor = Editor(self.reading.graph)
+        self.editor = Editor(self.reading.graph, self.batch_size)
         self.viewer = Viewer(self.reading.graph)
 
     @property

@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import json
 import os
+import threading
+import weakref
 from collections.abc import Iterable, Sequence
 from os import PathLike
 from pathlib import Path
@@ -21,7 +23,7 @@ from kerassplit_widget.display.figures import png
 from kerassplit_widget.display.session import Session
 from kerassplit_widget.display.viewing import Scene
 from kerassplit_widget.display.working import Busy, Worker
-from kerassplit_widget.errors import CutError, NamingError, SplitError, closest
+from kerassplit_widget.errors import CutError, NamingError, PointError, SplitError, closest
 from kerassplit_widget.models.codegen import split_code
 from kerassplit_widget.models.planning import Plan
 from kerassplit_widget.models.reading import Expand, Shapes
@@ -98,8 +100,6 @@ class SplitWidget(anywidget.AnyWidget):
         The model's graph, the cuts on it and what is seen, as plain objects.
     worker : Worker
         Does what takes long.
-    split : Split or None
-        The parts of the present cuts, once they are built.
 
     Raises
     ------
@@ -163,7 +163,9 @@ class SplitWidget(anywidget.AnyWidget):
             cuts = cuts.cuts
         self.session = Session(model, batch_size, input_shapes, expand)
         self.worker = Worker(self._show_busy)
-        self.split: Split | None = None
+        self._built: tuple[list[list[str]], dict[str, Any], Split] | None = None
+        self._building = threading.Lock()
+        self._put: dict[str, weakref.ref[Any]] = {}
         self.png = png
         self._scene: Scene | None = None
         self._actions = Actions(self)
@@ -260,19 +262,42 @@ class SplitWidget(anywidget.AnyWidget):
         self.require_cuts()
         chosen = notebook.parse_names(names or self.variable_names, len(self.cuts) + 1)
         parts = self.build()
-        there = notebook.put({**dict(zip(chosen, parts, strict=True)), "split": parts})
-        if names:
-            self.variable_names = ", ".join(chosen)
+        if self.split is not parts:
+            raise SplitError("The cuts changed while the parts were built: split again.")
+        values = {**dict(zip(chosen, parts, strict=True)), notebook.SPLIT: parts}
+        there = notebook.put(values)
+        self._put = {name: weakref.ref(value) for name, value in values.items()}
+        self.variable_names = ", ".join(chosen)
         self._result = wire.result(self.code, chosen)
         where = f"{listed(chosen)} are in the notebook" if there else "The parts are in widget.split"
         self.status = f"{where}; verify to prove that they equal the model."
         return parts
 
     def build(self) -> Split:
-        """Build the parts of the present cuts, once."""
-        if self.split is None:
-            self.split = split(self.model, [tuple(points) for points in self.cuts], **self.session.options)
-        return self.split
+        """Build the parts of the present cuts, once. Should the cuts change meanwhile, `split` is not what is returned.
+
+        The worker and the notebook may both want them: one builds, the other waits.
+        """
+        with self._building:
+            if (known := self.split) is not None:
+                return known
+            cuts, options = self.cuts, self.session.options
+            made = split(self.model, [tuple(points) for points in cuts], **options)
+            self._built = (cuts, options, made)
+            return made
+
+    @property
+    def split(self) -> Split | None:
+        """The parts of the present cuts, once they are built."""
+        if self._built is None:
+            return None
+        cuts, options, made = self._built
+        # Compared whenever it is asked for: cuts may have changed while another thread was building.
+        return made if cuts == self.cuts and options == self.session.options else None
+
+    def names_in_use(self, names: Sequence[str]) -> list[str]:
+        """List which of the names hold something else in the notebook than what was put there from here."""
+        return notebook.in_use([*names, notebook.SPLIT], self._put)
 
     def require_cuts(self) -> None:
         """Raise `CutError` if no cut is placed."""
@@ -288,7 +313,10 @@ class SplitWidget(anywidget.AnyWidget):
         """Show the graph, which is another one now."""
         with self.hold_sync():  # the front end is to see both change at once
             self._model = self.session.model_payload()
-            self._costs = {}
+            self._costs, self._result = {}, {}
+            if self.selection not in self.graph:  # it was opened: what it makes is made by the last call inside
+                inside = [name for name in self.graph.names if name.startswith(f"{self.selection}/")]
+                self.selection = inside[-1] if inside and self.selection else ""
             self.show_view()
             self.show_cuts()
 
@@ -304,13 +332,23 @@ class SplitWidget(anywidget.AnyWidget):
         """Show what the calls cost."""
         self._costs = wire.costs(table, milliseconds)
 
-    def show_proof(self, proof: Verification) -> None:
-        """Show what was proved of the parts."""
-        self._result = wire.result(self.code, self._result.get("variables", []), proof)
-        self.status = proof.sentence()
+    def show_proof(self, parts: Split, proof: Verification) -> None:
+        """Show what was proved of parts, if they are still those of the present cuts.
+
+        Raises
+        ------
+        SplitError
+            If they are not: it proves nothing of the parts that are shown.
+        """
+        if self.split is parts:
+            self._result = wire.result(self.code, self._result.get("variables", []), proof)
+            self.status = proof.sentence()
+        if self.split is not parts:  # asked once more: the cuts may change at any time, and clear only what they see
+            self._result = {}
+            raise SplitError("The cuts changed while verifying: verify again.")
 
     def _show_placed(self) -> None:
-        names = [name.strip() for name in self.variable_names.split(",") if name.strip()]
+        names = notebook.shown_names(self.variable_names, len(self.session.editor.cuts) + 1)
         self._placed = wire.placed(self.session.editor, names, self.session.batch_size)
         self.session.follow()
         self.show_view()
@@ -337,13 +375,19 @@ class SplitWidget(anywidget.AnyWidget):
 
     @traitlets.observe("cuts")
     def _cuts_changed(self, change: Any) -> None:
-        self.split, self._result = None, {}
+        self._built, self._result = None, {}
         self._actions.cuts_changed()
-        before = notebook.default_names(len(change["old"]) + 1)
-        if self.variable_names in ("", before):
-            self.variable_names = notebook.default_names(len(change["new"]) + 1)
+        self.variable_names = ", ".join(notebook.shown_names(self.variable_names, len(change["new"]) + 1))
         self._show_placed()
 
     @traitlets.observe("variable_names")
     def _names_changed(self, change: Any) -> None:
+        self._actions.names_changed()
         self._show_placed()
+
+    @traitlets.validate("selection")
+    def _check_selection(self, proposal: Any) -> str:
+        name: str = proposal["value"]
+        if name and name not in self.graph:
+            raise PointError(f"There is no call {name!r:.80} to select. {closest(name, self.graph.names)}")
+        return name

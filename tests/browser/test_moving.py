@@ -95,6 +95,31 @@ def test_moving_shows_what_is_painted_at_rest(chromium, saved, ratio):
     page.context.close()
 
 
+@pytest.mark.parametrize("width", [300, 430, 445, 460])
+def test_nothing_in_the_header_moves_when_another_depth_is_chosen(chromium, saved, width):
+    page = opened(chromium, saved, screen={"width": width, "height": 850})
+    page.set_viewport_size({"width": width, "height": 850})
+    page.wait_for_timeout(200)
+
+    def places() -> list[list[float]]:
+        return page.evaluate(
+            """() => [...document.querySelectorAll(".ks-head *:not(.ks-legend *)")].map(e => {
+              const { x, y, width, height } = e.getBoundingClientRect();
+              return [x, y, width, height].map(n => Math.round(10 * n) / 10);
+            })"""
+        )
+
+    found = []
+    for depth in ("Blocks", "Layers", "All"):
+        page.get_by_role("radio", name=depth, exact=True).check()
+        page.wait_for_timeout(200)
+        found.append(places())
+    assert found[0] == found[1] == found[2] and len(found[0]) > 20
+    facts = page.locator(".ks-head-facts")
+    assert facts.evaluate("e => e.scrollWidth <= e.clientWidth + 1")  # nothing of it is cut off
+    page.context.close()
+
+
 def test_a_finger_moves_the_picture_and_two_fingers_zoom_it(chromium, saved):
     page = opened(chromium, saved, has_touch=True)
     page.wait_for_timeout(300)

@@ -144,6 +144,19 @@ def test_a_name_that_is_html_is_text(notebook, shots):
     notebook.page.screenshot(path=str(shots / "hostile.png"))
 
 
+def test_a_double_click_does_not_answer_the_question_that_it_raises(notebook):
+    notebook_file(notebook.server.work / "double.ipynb", SMALL_MODEL.replace("\nw\n", "\npart_1 = 'precious'\nw\n"))
+    notebook.open("double.ipynb")
+    notebook.run_all()
+    widget = notebook.output()
+    split = widget.get_by_role("button", name="Split", exact=True)
+    split.dblclick(delay=60)
+    expect(widget.get_by_role("alert")).to_contain_text("part_1 is already in use")
+    assert notebook.ask("[part_1, w.split]") == ["precious", None]
+    split.click()
+    notebook.eventually("[w.split is not None and part_1 is w.split[0], w.last_error]", [True, ""])
+
+
 @pytest.mark.parametrize(
     ("names", "said"),
     [("class, rest", "keyword"), ("first", "2 variable names"), ("2nd, rest", "identifier")],
@@ -163,6 +176,7 @@ def test_an_error_is_said_in_the_widget(notebook, shots, names, said):
     notebook.page.screenshot(path=str(shots / "error.png"))
     # And it goes away when the next thing succeeds.
     field.fill("first, rest")
+    expect(widget.get_by_role("alert")).to_be_empty()
     widget.get_by_role("button", name="Split", exact=True).click()
     notebook.eventually("'rest' in globals() and w.last_error", "")
     expect(widget.get_by_role("alert")).to_be_empty()

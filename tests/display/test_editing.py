@@ -19,7 +19,7 @@ BRANCHES = graph_of(
 
 def test_a_second_click_removes_the_cut():
     editor = Editor(CHAIN)
-    assert editor.toggle("c") == "1 tensor crosses after c, 4 B: c (1 float32)."
+    assert editor.toggle("c") == "Cut after c: 1 tensor, 4 B."
     editor.toggle("a")
     assert editor.points == [["a"], ["c"]]
     assert editor.toggle("c") == "Removed the cut after c."
@@ -29,7 +29,7 @@ def test_a_second_click_removes_the_cut():
 def test_cuts_in_two_branches_become_nested_and_come_apart_again():
     editor = Editor(BRANCHES)
     editor.toggle("a")
-    editor.toggle("b")
+    assert editor.toggle("b") == "Cut after a and b: 2 tensors, 40 B."
     assert editor.points == [["a"], ["a", "b"]]
     editor.toggle("b")
     assert editor.points == [["a"]]

@@ -15,6 +15,8 @@ def shell(monkeypatch):
 def test_names_are_taken_apart():
     assert notebook.parse_names(" head , tail", 2) == ["head", "tail"]
     assert notebook.parse_names(["a", "b"], 2) == ["a", "b"]
+    assert notebook.parse_names(" , tail, ", 3) == notebook.shown_names(",tail", 3) == ["part_1", "tail", "part_3"]
+    assert notebook.parse_names("", 2) == ["part_1", "part_2"] and notebook.shown_names("a, b, c", 2) == ["a", "b"]
     assert notebook.default_names(3) == "part_1, part_2, part_3"
 
 
@@ -24,8 +26,9 @@ def test_names_are_taken_apart():
         ("1st, b", "'1st' cannot name a variable: it is not a Python identifier"),
         ("a b, c", "'a b' cannot name a variable"),
         ("class, b", "'class' cannot name a variable: it is a Python keyword"),
-        ("a, ", "'' cannot name a variable"),
+        (["a", ""], "'' cannot name a variable"),
         ("a", "2 parts need 2 variable names; found 1: a. For example: part_1, part_2."),
+        ("a, split", "'split' cannot name a part: the variable split holds all the parts together"),
         ("a, b, c", "2 parts need 2 variable names; found 3"),
         ("a, a", "a is given twice"),
         ("a; import os, b", "cannot name a variable"),

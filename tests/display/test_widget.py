@@ -3,6 +3,7 @@
 import gc
 import threading
 import weakref
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
 import kerassplit_widget as ks
-from kerassplit_widget.display import notebook, viewing
+from kerassplit_widget.display import actions, notebook, plans, viewing, widget
 from kerassplit_widget.structure.regions import folding
 
 from ..models import zoo
@@ -48,7 +49,7 @@ def test_clicking_places_and_removes_cuts(front):
     assert front.ask("toggle", call="conv")["ok"]
     w = front.widget
     assert w.cuts == [["conv"]]
-    assert w.status.startswith("2 tensors cross after conv, 2.0 kB: stem (8×8×4 float32)")
+    assert w.status == "Cut after conv: 2 tensors, 2.0 kB."
     assert w.variable_names == "part_1, part_2"
     front.ask("toggle", call="pool")
     assert w.cuts == [["conv"], ["pool"]] and w.variable_names == "part_1, part_2, part_3"
@@ -67,7 +68,7 @@ def test_preview_tells_without_changing_anything(front):
     cut = reply["cut"]
     assert reply["nearest"] == ["stem", "add"]
     assert cut["points"] == ["conv"] and len(cut["tensors"]) == 2 and not cut["removes"]
-    assert "Nearest single-tensor cuts: stem before and add after" in cut["sentence"]
+    assert "Nearest candidates: stem before and add after" in cut["sentence"]
     assert front.ask("preview", call="out") == {
         "kind": "reply",
         "id": 2,
@@ -113,7 +114,7 @@ def test_existing_variables_need_a_second_press(front, shell):
     assert isinstance(shell.user_ns["part_2"], keras.Model) and front.widget.last_error == ""
 
 
-@pytest.mark.parametrize("names", ["1st, b", "class, b", "a", "a, a"])
+@pytest.mark.parametrize("names", ["1st, b", "class, b", "a", "a, b, c", "a, a", "a, split"])
 def test_bad_variable_names_are_refused_before_anything_is_built(front, names):
     front.ask("toggle", call="add")
     front.widget.variable_names = names
@@ -128,8 +129,125 @@ def test_own_variable_names(front, shell):
     assert front.ask("split")["ok"]
     assert isinstance(shell.user_ns["tail"], keras.Model)
     front.ask("toggle", call="stem")
-    assert front.widget.variable_names == "head, tail"  # kept; the third is to be named
-    assert "3 parts need 3 variable names" in front.ask("split")["error"]
+    assert front.widget.variable_names == "head, tail, part_3"
+    assert front.ask("split")["ok"] and isinstance(shell.user_ns["part_3"], keras.Model)
+    front.ask("remove", index=0)
+    assert front.widget.variable_names == "head, tail"
+
+
+@pytest.mark.parametrize("names", ["", "first,,", ", second,", "first,, third", "a, b, "])
+def test_what_the_parts_are_called_is_what_split_calls_them(front, shell, names):
+    w = front.widget
+    front.ask("toggle", call="stem")
+    front.ask("toggle", call="add")
+    w.variable_names = names
+    shown = [part["variable"] for part in w._placed["parts"]]
+    assert front.ask("split")["ok"]
+    assert [shell.user_ns[name] for name in shown] == list(w.split)
+    assert w.variable_names == ", ".join(shown) and w._result["variables"] == shown
+
+
+def test_a_naming_error_is_taken_back_when_the_name_is_corrected(front):
+    front.ask("toggle", call="add")
+    assert not front.ask("split", names="1st, b")["ok"]
+    front.widget.variable_names = "2nd, b"
+    assert "1st" in front.widget.last_error  # still no good
+    front.widget.variable_names = "first, b"
+    assert front.widget.last_error == ""
+
+
+def test_variables_that_hold_what_was_put_there_are_free(front, shell):
+    front.ask("toggle", call="add")
+    assert front.ask("split")["ok"] and front.ask("split")["ok"]
+    front.ask("toggle", call="stem")
+    assert front.ask("split")["ok"]  # part_3 is new, the others are still ours
+    shell.user_ns["part_2"] = "mine"
+    assert "part_2 is already in use" in front.ask("split")["error"] and shell.user_ns["part_2"] == "mine"
+
+
+def test_parts_that_were_built_while_the_cuts_changed_are_not_handed_out(front, shell, monkeypatch):
+    w = front.widget
+    front.ask("toggle", call="conv")
+    proper = widget.split
+
+    def slow(model, cuts, **options):
+        monkeypatch.setattr(widget, "split", proper)
+        made = proper(model, cuts, **options)
+        w.cuts = [["pool"]]
+        return made
+
+    monkeypatch.setattr(widget, "split", slow)
+    assert front.ask("verify")["error"] == "The cuts changed while verifying: verify again."
+    assert w.split is None and w._result == {} and w.cuts == [["pool"]]
+    assert front.ask("split")["ok"]
+    assert [output.name for output in w.split[0].outputs] == ["pool"] and shell.user_ns["split"] is w.split
+    w.cuts = [["stem"]]
+    monkeypatch.setattr(widget, "split", slow)
+    with pytest.raises(ks.SplitError, match="The cuts changed while the parts were built: split again"):
+        w.materialize()
+    assert w._result == {}
+
+
+def test_a_proof_of_other_parts_is_not_shown(front, monkeypatch):
+    w = front.widget
+    front.ask("toggle", call="conv")
+    results = []
+    w.observe(lambda change: results.append(change["new"]), "_result")
+    proper = type(w.build()).verify
+
+    def slow(parts, **given):
+        found = proper(parts, **given)
+        front.widget.cuts = [["conv"], ["pool"]]
+        return found
+
+    monkeypatch.setattr(type(w.split), "verify", slow)
+    assert front.ask("verify")["error"] == "The cuts changed while verifying: verify again."
+    assert w.last_error == "The cuts changed while verifying: verify again." and results == []
+    assert w.status == "2 cuts placed; split to build the 3 parts."
+
+
+def test_a_plan_does_not_take_the_place_of_cuts_that_came_meanwhile(folded, monkeypatch):
+    w = folded.widget
+    proper = plans.Planner.plan
+
+    def slow(planner, *given, **more):
+        w.cuts = [["pool"]]
+        return proper(planner, *given, **more)
+
+    monkeypatch.setattr(plans.Planner, "plan", slow)
+    assert "The cuts changed while planning" in folded.ask("plan", parts=3)["error"] and w.cuts == [["pool"]]
+
+
+def test_times_of_another_picture_are_not_shown(front, monkeypatch):
+    session = front.widget.session
+    proper = actions.measure
+
+    def slow(model, **given):
+        found = proper(model, **given)
+        session.reading = replace(session.reading)  # as when a layer is opened
+        return found
+
+    monkeypatch.setattr(actions, "measure", slow)
+    assert front.ask("measure")["error"] == "A layer was opened while measuring: measure again."
+    assert front.widget._costs == {}
+
+
+def test_an_old_error_does_not_stand_beside_long_work(front):
+    front.ask("toggle", call="nowhere")
+    assert "nowhere" in front.widget.last_error
+    seen = []
+    front.widget.observe(lambda change: seen.append(front.widget.last_error), "_busy")
+    front.ask("measure")
+    assert seen and set(seen) == {""}
+
+
+def test_a_call_that_is_not_there_cannot_be_selected(front):
+    w = front.widget
+    w.selection = "add"
+    with pytest.raises(ks.SplitError, match=r"There is no call 'addd' to select\. The closest name is 'add'"):
+        w.selection = "addd"
+    assert w.selection == "add"
+    w.selection = ""
 
 
 def test_names_may_come_with_the_press(front, shell):
@@ -429,6 +547,21 @@ def test_the_front_follows_what_is_asked(folded):
     assert single and all(len(tensors(row)) == 1 for row in single)
 
 
+def test_a_dot_of_the_front_says_what_its_cut_costs(folded):
+    w = folded.widget
+    ask = {"objective": "balance", "parts": 4, "bandwidth": 1e9, "device_speed": 1e9, "single_tensor": True}
+    front = folded.ask("plan", **ask)["plan"]["front"]
+    reply = folded.ask("plan", points=front[-1]["points"], **ask)
+    assert reply["ok"] and w.cuts == [front[-1]["points"]]
+    plan = ks.plan(w.model, None, cuts=w.cuts, speed=1e9, bandwidth=1e9)
+    assert reply["plan"]["sentence"] == plan.sentence() == w.status and "2 parts" in w.status
+    assert [stage["calls"] for stage in reply["plan"]["stages"]] == [stage.calls for stage in plan.stages]
+    assert reply["plan"]["front"] == front  # another dot may be tried
+    folded.ask("undo")
+    assert len(w.cuts) == 3
+    assert not folded.ask("plan", points=["nowhere"], **ask)["ok"]
+
+
 def test_a_slider_moves_the_cut_and_undo_takes_all_its_steps_back(folded):
     w = folded.widget
     folded.ask("toggle", call="stem")
@@ -445,10 +578,17 @@ def test_a_slider_moves_the_cut_and_undo_takes_all_its_steps_back(folded):
     [
         ({"parts": 999}, "999 parts were asked for"),
         ({"parts": "two"}, "whole number"),
-        ({"bandwidth": 0}, "bandwidth"),
+        ({"parts": 2.7}, "The number of parts is a whole number; found 2.7."),
+        ({"parts": 0}, "Parts is a whole number, at least 1; found 0."),
+        ({"bandwidth": 0}, "Bandwidth is a number above 0; found 0 MB/s."),
         ({"bandwidth": "fast"}, "is a number"),
-        ({"objective": "beauty"}, "objective"),
-        ({"objective": "memory", "cap": 10, "parts": 2}, "smallest"),
+        ({"device_speed": -1e10}, "Device speed is a number above 0; found -10 GFLOP/s."),
+        ({"round_trip": -0.002}, "Round trip is a number at least 0; found -2 ms."),
+        ({"objective": "beauty"}, "Objective is one of balance, latency, memory; found 'beauty'."),
+        (
+            {"objective": "memory", "cap": 1024, "parts": 2},
+            "No plan keeps to the cap of 0.000977 MiB in 2 parts; the smallest that works is 0.0",
+        ),
     ],
 )
 def test_a_plan_that_cannot_be_is_refused_in_a_sentence(folded, fields, text):
@@ -474,10 +614,12 @@ def test_a_composite_layer_is_opened_in_place(monkeypatch, shell):
     model = keras.Model(x, keras.layers.Dense(2, name="out")(Block(name="block")(keras.layers.Dense(4, name="in")(x))))
     front = FrontEnd(ks.SplitWidget(model, cuts=["in"]), monkeypatch)
     w = front.widget
+    w.selection = "block"
     assert w._view["boxes"]["openable"] == [0, 0, 1, 0]
     assert front.ask("view", open="block")["ok"]
     assert w.graph.names == ("x", "in", "block/first", "block/second", "block/add", "out")
     assert w.cuts == [["in"]] and len(w._model["calls"]["name"]) == 6
+    assert w.selection == "block/add"  # what makes what the block made
     front.ask("toggle", call="block/first")
     split = w.materialize()
     assert split.verify().exact and len(split) == 3

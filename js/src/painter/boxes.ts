@@ -12,6 +12,8 @@ const DETAIL_FONT = 10.5;
 const TEXT_LEFT = 15;
 const RADIUS = 6;
 const DIMMED = 0.25;
+/** From this scale on boxes have texts. */
+const TEXTS = LEGIBLE - 0.05;
 
 export function paintBoxes(
   c: CanvasRenderingContext2D,
@@ -68,7 +70,7 @@ function paintNear(
   texts: Texts,
 ): void {
   for (const box of boxes) paintBox(c, frame, box);
-  if (frame.camera.scale >= LEGIBLE - 0.05) paintTexts(c, frame, boxes, texts);
+  if (frame.camera.scale >= TEXTS) paintTexts(c, frame, boxes, texts);
   if (frame.camera.scale >= COARSE) paintCandidates(c, frame, boxes);
 }
 
@@ -106,6 +108,9 @@ function paintBox(c: CanvasRenderingContext2D, frame: Frame, box: number): void 
         c.lineTo(x + bottom - top, top);
       }
       c.stroke();
+      // Not through the texts, where there are any.
+      c.fillStyle = ink.fill;
+      if (frame.camera.scale >= TEXTS) c.fillRect(left + 12, top, right - left, bottom - top);
     }
     c.restore();
     rounded(c, left, top, right, bottom, RADIUS);

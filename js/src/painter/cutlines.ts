@@ -101,7 +101,7 @@ export function paintPartNames(
   for (const side of [0, 1] as const) {
     const name = frame.parts[index + side]?.variable;
     if (!name) continue;
-    c.fillStyle = frame.theme.part(index + side).strong;
+    c.fillStyle = frame.theme.part(index + side).text;
     const text = ellipsis(name, 110, (each) => c.measureText(each).width);
     room = Math.max(room, 18 + c.measureText(text).width);
     c.textAlign = frame.scene.down || side ? "left" : "right";

@@ -105,10 +105,11 @@ export function paintFrameTitles(c: CanvasRenderingContext2D, frame: Frame, text
   c.textBaseline = "middle";
   c.font = `600 ${TITLE_FONT}px ${theme.font}`;
   for (const { frame: each, x, y, width } of tags(scene)) {
+    const title = texts.shorten(titleOf(each), width - 26);
     c.fillStyle = theme.surface;
-    c.fillRect(x - 10, y - 8, width, 16);
+    c.fillRect(x - 10, y - 8, c.measureText(title).width + 26, 16);
     sign(c, [x, y], MARK_RADIUS, false, theme.box, theme.dim);
     c.fillStyle = theme.dim;
-    c.fillText(texts.shorten(titleOf(each), width - 26), x + 12, y + 0.5);
+    c.fillText(title, x + 12, y + 0.5);
   }
 }

@@ -32,7 +32,8 @@ export function makePanel(id: string, events: PanelEvents, signal: AbortSignal) 
   const parts = makeParts({ rename });
   const plan = makePlanForm(id, events, signal);
   const press = (action: Action, text: string, style = "") =>
-    button(style, text, () => events.press(action), signal);
+    // The second half of a double click answers no question that the first half has raised.
+    button(style, text, ({ detail }) => detail > 1 || events.press(action), signal);
   const buttons: Readonly<Record<Action, HTMLButtonElement>> = {
     cut: inspect.cut,
     split: press("split", "Split", "ks-primary"),
@@ -87,8 +88,11 @@ export function makePanel(id: string, events: PanelEvents, signal: AbortSignal) 
     ...TABS.map((tab) => tabs[tab]),
   );
   const { split, verify, code, clear } = buttons;
+  const actions = h("div", "ks-actions", split, verify, buttons.plan, code);
   const top = h("div", "ks-panel-top", tablist, clear);
   listen(tablist, "keydown", key, signal);
+  // Nor does a key that is held down.
+  listen(actions, "keydown", (event) => event.repeat && event.preventDefault(), signal);
   const names = h(
     "div",
     "ks-names",
@@ -105,7 +109,7 @@ export function makePanel(id: string, events: PanelEvents, signal: AbortSignal) 
     { class: "ks-panel", "aria-label": "Inspect, parts and plan" },
     top,
     body,
-    h("div", "ks-do", names, h("div", "ks-actions", split, verify, buttons.plan, code)),
+    h("div", "ks-do", names, actions),
   );
   show("Inspect");
   signal.addEventListener("abort", () => clearTimeout(timer));

@@ -95,6 +95,7 @@ export function makeParts(events: PartsEvents) {
       "aria-label": `Variable of part ${index + 1}`,
       spellcheck: "false",
       autocomplete: "off",
+      placeholder: `part_${index + 1}`,
       "data-lm-suppress-shortcuts": "true",
     });
     field.value = name;

@@ -46,7 +46,10 @@ export function makePlanForm(id: string, events: PlanEvents, signal: AbortSignal
       ["latency", "Lowest latency"],
       ["memory", "Fit in memory"],
     ],
-    shape,
+    () => {
+      shape();
+      clear();
+    },
     signal,
   );
   const wiring = choice(
@@ -139,7 +142,7 @@ export function makePlanForm(id: string, events: PlanEvents, signal: AbortSignal
     const size = (field: HTMLInputElement, unit: number) => Number(field.value) * unit;
     return {
       objective: objective.value,
-      parts: Math.round(Number(parts.value)),
+      parts: Number(parts.value),
       bandwidth: speed(),
       device_speed: size(device, GIGA),
       server_speed: size(server, GIGA),
@@ -166,7 +169,7 @@ export function makePlanForm(id: string, events: PlanEvents, signal: AbortSignal
     if (front) answer.append(front);
   }
 
-  /** The plan was refused, the status line says why: the old answer is to another question. */
+  /** The old answer is to another question. When a plan is refused, the status line says why. */
   function clear(): void {
     answer.replaceChildren();
   }

@@ -25,17 +25,9 @@ export interface Reply {
   [key: string]: unknown;
 }
 
-export interface Progress {
-  kind: Kind;
-  done: number;
-  total: number;
-  what: string;
-}
-
 export interface RequestEvents {
   /** Something started or ended: `busy` tells what is under way. */
   changed(): void;
-  progress(progress: Progress): void;
   /** Nothing was heard for `PATIENCE` ms. */
   silent(): void;
 }
@@ -75,28 +67,15 @@ export function makeRequests(send: (content: unknown) => void, events: RequestEv
     });
   }
 
-  /** A message from Python; others than replies and progress to our own requests are ignored. */
+  /** A message from Python; others than replies to our own requests are ignored. */
   function receive(message: unknown): void {
-    if (!isDict(message) || typeof message.id !== "number") return;
-    const asked = pending.get(message.id);
-    if (!asked) return;
-    if (message.kind === "reply") {
-      const ok = message.ok === true;
-      finish(message.id, {
-        ...message,
-        ok,
-        error: ok ? "" : String(message.error ?? "The request was refused."),
-      });
-    } else if (message.kind === "progress") {
-      clearTimeout(asked.timer);
-      asked.timer = patience(asked.kind);
-      events.progress({
-        kind: asked.kind,
-        done: Number(message.done ?? 0),
-        total: Number(message.total ?? 0),
-        what: String(message.what ?? ""),
-      });
-    }
+    if (!isDict(message) || message.kind !== "reply") return;
+    const ok = message.ok === true;
+    finish(Number(message.id), {
+      ...message,
+      ok,
+      error: ok ? "" : String(message.error ?? "The request was refused."),
+    });
   }
 
   function busy(kind: Kind): boolean {

@@ -61,7 +61,7 @@ export interface StageRow {
 export interface FrontPoint {
   bytes: number;
   imbalance: number;
-  points: (string | number)[];
+  points: string[];
 }
 
 export interface Plan {
@@ -155,11 +155,10 @@ export function decodePlan(raw: unknown): Plan | null {
     })),
     front: rows(raw.front).flatMap((each) => {
       const [size, imbalance] = [sizeOf(each.bytes), sizeOf(each.imbalance)];
-      const points = Array.isArray(each.points) ? each.points : [];
-      const named = points.filter((p) => typeof p === "string" || Number.isInteger(p));
-      return size === null || imbalance === null || !named.length
+      const points = texts(each.points);
+      return size === null || imbalance === null || !points.length
         ? []
-        : [{ bytes: size, imbalance, points: named }];
+        : [{ bytes: size, imbalance, points }];
     }),
   };
 }

@@ -14,9 +14,9 @@ from typing import Any
 
 from kerassplit_widget.display import wire
 from kerassplit_widget.display.export.views import encoded, pack_places
-from kerassplit_widget.display.notebook import default_names, parse_names
+from kerassplit_widget.display.notebook import parse_names
 from kerassplit_widget.display.session import Session
-from kerassplit_widget.errors import SplitError
+from kerassplit_widget.errors import NamingError, SplitError
 from kerassplit_widget.models.codegen import split_code
 from kerassplit_widget.models.counting import count_reading
 
@@ -51,7 +51,7 @@ body {{ margin: 0; padding: 8px; font-family: system-ui, sans-serif; }}
 </html>
 """
 
-_TRAITS = ("cuts", "selection", "status", "variable_names", "_placed", "_result")
+_TRAITS = ("cuts", "selection", "variable_names", "_placed", "_result")
 """Traits of the widget that a page shows as they are; the others are worked out here."""
 
 
@@ -147,7 +147,6 @@ def _state(session: Session, traits: Mapping[str, Any]) -> dict[str, Any]:
     made = {
         "cuts": session.editor.points,
         "selection": "",
-        "status": "A saved page: look around; a notebook is needed to cut.",
         "variable_names": "",
         "_placed": wire.placed(session.editor, [], session.batch_size),
         "_result": {},
@@ -159,20 +158,24 @@ def _state(session: Session, traits: Mapping[str, Any]) -> dict[str, Any]:
             "_costs": {},
             "_busy": {},
             "_static": True,
+            "status": "A saved page: look around; a notebook is needed to cut.",
             "last_error": "",
         },
         "costs": wire.costs(table),
         "previews": session.previews(),
-        "code": _code(session),
+        "code": _code(session, str(traits.get("variable_names", ""))),
         "places": pack_places(graph, [cut.head for cut in cuts], session.viewer),
         "around": _AROUND,
     }
 
 
-def _code(session: Session) -> str:
+def _code(session: Session, variables: str) -> str:
     """Write the Python that makes the split that the page shows."""
     cuts = session.editor.points
     if not cuts:
         return ""
-    names = parse_names(default_names(len(cuts) + 1), len(cuts) + 1)
+    try:
+        names = parse_names(variables, len(cuts) + 1)
+    except NamingError:
+        names = parse_names("", len(cuts) + 1)
     return split_code(cuts, names=names, options=session.options)
