@@ -31,7 +31,8 @@ class Step:
         From the id of a symbolic tensor among the node's arguments to the name of the tensor in the graph. It differs
         between two calls of one group, whose nodes are the same.
     training : bool or None
-        What the group around the call was called with, as in ``backbone(x, training=False)``.
+        What the call gets where the model is called with none and the call itself says nothing: what the group around
+        it was called with, as in ``backbone(x, training=False)``, or the layer called before it got.
     unmasked : frozenset of str
         Inputs that were made with a mask and have none any more when the call is run.
     unmasks : frozenset of str
@@ -62,6 +63,8 @@ class Walker:
         self.masks: dict[str, internals.Shape] = {}
         self.unmasked: set[str] = set()
         self.unread: set[str] = set()
+        self.training: bool | None = None  # what Keras hands on to the next layer
+        self.trains = False  # whether that was True somewhere
         self.rows: dict[str, int | None] = {}  # of tensors of which not each row is an example of the batch
         self.group_outputs: dict[str, tuple[str, ...]] = {}
 
@@ -89,6 +92,8 @@ class Walker:
                 self._record(frame, node, name)
             else:
                 stack.append(self._entered(frame, node, name, body))
+        if self.trains:  # in a part, others might come before what came first here
+            self.steps = [_with_training(step) for step in self.steps]
         return outermost
 
     def _entered(self, frame: _Frame, node: internals.Node, name: str, body: Body) -> _Frame:
@@ -100,9 +105,12 @@ class Walker:
             fed = list(map(id, keras.tree.flatten(node.arguments.args)))
             self.unread.update(frame.names[id(tensor)] for tensor in node.input_tensors if id(tensor) not in fed)
         names = {id(tensor): frame.names[key] for tensor, key in zip(body.inputs, fed, strict=True)}
-        training = node.arguments.kwargs.get("training")
-        training = frame.training if training is None or frame.training is not None else training
-        return _Frame.open(body, f"{name}/", names, node, training)
+        return _Frame.open(body, f"{name}/", names, node, self._training_of(frame, node))
+
+    def _training_of(self, frame: _Frame, node: internals.Node) -> bool | None:
+        """Find what a call gets as ``training`` where the model is called with none."""
+        given: bool | None = node.arguments.kwargs.get("training") if frame.training is None else frame.training
+        return self.training if given is None else given
 
     def _free(self, name: str, outputs: int) -> str:
         """Lengthen the name of a call until neither it nor its tensors are called like others."""
@@ -156,7 +164,19 @@ class Walker:
                 self.masks[made] = mask
         kind = type(operation).__name__
         call = Call(name, kind, layer, inputs, tuple(outputs), self.params[id(operation)], node.is_input)
-        self.steps.append(Step(call, node, frame.names, frame.training, frozenset(unmasked), unmasks))
+        training = self._hand_on_training(frame, node)
+        self.steps.append(Step(call, node, frame.names, training, frozenset(unmasked), unmasks))
+
+    def _hand_on_training(self, frame: _Frame, node: internals.Node) -> bool | None:
+        """Return the `Step.training` of a call, and note what the layers after it get."""
+        if not isinstance(node.operation, keras.layers.Layer) or node.is_input:
+            return None
+        got = self._training_of(frame, node)
+        given = frame.training is None and node.arguments.kwargs.get("training") is not None
+        if got is not None or internals.inner_layers(node.operation):
+            self.training = internals.training_after(node, got)
+            self.trains = self.trains or self.training is True
+        return None if given else got
 
     def _carried(self, frame: _Frame, node: internals.Node) -> dict[int, internals.Shape]:
         """Find the inputs of a call that a mask travels with at run time: from the id of each to the mask's shape."""
@@ -286,6 +306,15 @@ def _alike(a: Any, b: Any) -> bool:
     except (TypeError, ValueError):
         return False
     return True
+
+
+def _with_training(step: Step) -> Step:
+    """Say of a layer that gets no ``training`` in the model that it is not in training; layers of layers know best."""
+    operation = step.node.operation
+    if step.training is not None or step.node.is_input or not isinstance(operation, keras.layers.Layer):
+        return step
+    said = step.node.arguments.kwargs.get("training") is not None or internals.inner_layers(operation)
+    return step if said else replace(step, training=False)
 
 
 def without_unread(steps: list[Step], unread: Iterable[str], outputs: tuple[str, ...]) -> list[Step]:

@@ -4,7 +4,7 @@ Nothing else in the package reads or writes a private name of Keras. `tests/mode
 of them and fails with a sentence when a new Keras has moved one.
 """
 
-from kerassplit_widget.models.keras_internals.calls import inside_call, keep_losses, training_inside
+from kerassplit_widget.models.keras_internals.calls import inside_call, keep_losses, training_after, training_inside
 from kerassplit_widget.models.keras_internals.functionals import keep_sizes, losses_of, model_of, set_policy
 from kerassplit_widget.models.keras_internals.graphs import (
     Fill,
@@ -103,6 +103,7 @@ __all__ = [
     "shape_of",
     "shape_of_tensor",
     "takes_training",
+    "training_after",
     "training_inside",
     "uses_masks",
     "with_keyword",

@@ -9,9 +9,9 @@ from typing import Any
 
 import keras
 
-from kerassplit_widget.models.keras_internals.graphs import layers_within
+from kerassplit_widget.models.keras_internals.graphs import Node, function_of, layers_within, nodes_in_order
 
-__all__ = ["inside_call", "keep_losses", "training_inside"]
+__all__ = ["inside_call", "keep_losses", "training_after", "training_inside"]
 
 
 @contextlib.contextmanager
@@ -42,6 +42,36 @@ def training_inside(layer: keras.layers.Layer) -> bool | None:
     """Return what a layer gets as ``training`` if it is called now and not given any, inside the call of another."""
     training: bool | None = layer._get_call_context().get_value("training")
     return training
+
+
+def training_after(node: Node, training: bool | None) -> bool | None:
+    """Tell what layers called after a call get as ``training``, inside the call of a model that got none.
+
+    Keras hands on what the layer called last has got, were it only by the default of its ``call``.
+
+    Parameters
+    ----------
+    node : Node
+        The call.
+    training : bool or None
+        What it gets itself.
+    """
+    if training is not None:
+        return training
+    function = function_of(node.operation)
+    if function is None:
+        trains = map(_trains_by_default, layers_within(node.operation))
+        return True if any(trains) else None
+    for inner in nodes_in_order(function):
+        if isinstance(inner.operation, keras.layers.Layer):
+            given = inner.arguments.kwargs.get("training")
+            training = training_after(inner, training if given is None else given)
+    return training
+
+
+def _trains_by_default(layer: keras.layers.Layer) -> bool:
+    parameter = inspect.signature(layer.call).parameters.get("training")
+    return parameter is not None and parameter.default is True
 
 
 def keep_losses(model: keras.Model) -> Callable[[], None]:
