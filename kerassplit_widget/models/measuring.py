@@ -114,9 +114,10 @@ class Measurement:
     def sentence(self) -> str:
         """Say in one sentence what was measured, and how far the segments add up to the whole."""
         batch = "" if self.batch_size == 1 else f", batch of {self.batch_size}"
+        spread = f"quartiles of the whole: {self.whole.ms_low:.3g} and {self.whole.ms_high:.3g} ms"
         return (
             f"{self.model}: {self.whole.ms:.3g} ms{batch}; its {len(self)} segments add up to {self.sum_ms:.3g} ms, "
-            f"{self.ratio:.2f} of the whole (median of {self.repeats}, quartiles beside it)"
+            f"{self.ratio:.2f} of the whole (medians of {self.repeats}; {spread})"
         )
 
     def _table(self) -> dict[str, Any]:

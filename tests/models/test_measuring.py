@@ -107,6 +107,7 @@ def test_table():
     assert table.to_dict()["ms_high"] == [2.0, 3.0, 3.5]
     lines = repr(table).splitlines()
     assert lines[0].startswith("<b>m</b>: 2.5 ms, batch of 4; its 2 segments add up to 3 ms, 1.20 of the whole")
+    assert table.sentence().endswith("(medians of 9; quartiles of the whole: 2 and 3.5 ms)")
     assert lines[-1].split() == ["whole", "3", "2.500", "2.000", "to", "3.500"]
     assert "<b>" not in table._repr_html_()
     with pytest.raises(PointError, match="No segment is named 'c'"):
