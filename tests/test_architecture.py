@@ -51,6 +51,7 @@ ORDER = [
     "display.export",
     "display.working",
     "display.plans",
+    "display.parting",
     "display.actions",
     "display.widget",
 ]

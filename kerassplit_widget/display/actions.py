@@ -89,7 +89,7 @@ class Actions:
             names = notebook.parse_names(widget.variable_names, len(widget.cuts) + 1)
         except NamingError:
             return
-        if not widget.names_in_use(names):
+        if not widget.parting.names_in_use(names):
             widget.last_error = ""
 
     def _answer(self, message: Message) -> None:
@@ -144,7 +144,7 @@ class Actions:
         if isinstance(message.get("names"), str):  # what is in the field now; the trait may lag behind
             widget.variable_names = message["names"]
         names = notebook.parse_names(widget.variable_names, len(widget.cuts) + 1)
-        used = widget.names_in_use(names)
+        used = widget.parting.names_in_use(names)
         if used and used != self._asked_to_replace:
             self._asked_to_replace = used
             verb = "is" if len(used) == 1 else "are"
@@ -159,7 +159,7 @@ class Actions:
         widget = self._widget
         widget.require_cuts()
         widget.worker.tell(0, 0, "building the parts")
-        parts = widget.build()
+        parts = widget.parting.build()
         widget.show_proof(parts, parts.verify(progress=widget.worker.tell))
 
     def _measure(self, message: Message) -> None:

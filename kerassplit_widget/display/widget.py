@@ -5,8 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import os
-import threading
-import weakref
 from collections.abc import Iterable, Sequence
 from os import PathLike
 from pathlib import Path
@@ -20,6 +18,7 @@ from kerassplit_widget.display import notebook, wire
 from kerassplit_widget.display.actions import Actions
 from kerassplit_widget.display.export import write_page
 from kerassplit_widget.display.figures import png
+from kerassplit_widget.display.parting import Parting
 from kerassplit_widget.display.session import Session
 from kerassplit_widget.display.viewing import Scene
 from kerassplit_widget.display.working import Busy, Worker
@@ -27,7 +26,7 @@ from kerassplit_widget.errors import CutError, NamingError, PointError, SplitErr
 from kerassplit_widget.models.codegen import split_code
 from kerassplit_widget.models.planning import Plan
 from kerassplit_widget.models.reading import Expand, Shapes
-from kerassplit_widget.models.splitting import Split, split
+from kerassplit_widget.models.splitting import Split
 from kerassplit_widget.models.verifying import Verification
 from kerassplit_widget.structure.arguments import whole_number
 from kerassplit_widget.structure.costs import CostTable
@@ -163,9 +162,7 @@ class SplitWidget(anywidget.AnyWidget):
             cuts = cuts.cuts
         self.session = Session(model, batch_size, input_shapes, expand)
         self.worker = Worker(self._show_busy)
-        self._built: tuple[list[list[str]], dict[str, Any], Split] | None = None
-        self._building = threading.Lock()
-        self._put: dict[str, weakref.ref[Any]] = {}
+        self.parting = Parting(self.session, lambda: self.cuts)
         self.png = png
         self._scene: Scene | None = None
         self._actions = Actions(self)
@@ -261,43 +258,20 @@ class SplitWidget(anywidget.AnyWidget):
         """
         self.require_cuts()
         chosen = notebook.parse_names(names or self.variable_names, len(self.cuts) + 1)
-        parts = self.build()
+        parts = self.parting.build()
         if self.split is not parts:
             raise SplitError("The cuts changed while the parts were built: split again.")
-        values = {**dict(zip(chosen, parts, strict=True)), notebook.SPLIT: parts}
-        there = notebook.put(values)
-        self._put = {name: weakref.ref(value) for name, value in values.items()}
+        there = self.parting.put(chosen, parts)
         self.variable_names = ", ".join(chosen)
         self._result = wire.result(self.code, chosen)
         where = f"{listed(chosen)} are in the notebook" if there else "The parts are in widget.split"
         self.status = f"{where}; verify to prove that they equal the model."
         return parts
 
-    def build(self) -> Split:
-        """Build the parts of the present cuts, once. Should the cuts change meanwhile, `split` is not what is returned.
-
-        The worker and the notebook may both want them: one builds, the other waits.
-        """
-        with self._building:
-            if (known := self.split) is not None:
-                return known
-            cuts, options = self.cuts, self.session.options
-            made = split(self.model, [tuple(points) for points in cuts], **options)
-            self._built = (cuts, options, made)
-            return made
-
     @property
     def split(self) -> Split | None:
         """The parts of the present cuts, once they are built."""
-        if self._built is None:
-            return None
-        cuts, options, made = self._built
-        # Compared whenever it is asked for: cuts may have changed while another thread was building.
-        return made if cuts == self.cuts and options == self.session.options else None
-
-    def names_in_use(self, names: Sequence[str]) -> list[str]:
-        """List which of the names hold something else in the notebook than what was put there from here."""
-        return notebook.in_use([*names, notebook.SPLIT], self._put)
+        return self.parting.split
 
     def require_cuts(self) -> None:
         """Raise `CutError` if no cut is placed."""
@@ -375,7 +349,8 @@ class SplitWidget(anywidget.AnyWidget):
 
     @traitlets.observe("cuts")
     def _cuts_changed(self, change: Any) -> None:
-        self._built, self._result = None, {}
+        self.parting.forget()
+        self._result = {}
         self._actions.cuts_changed()
         self.variable_names = ", ".join(notebook.shown_names(self.variable_names, len(change["new"]) + 1))
         self._show_placed()

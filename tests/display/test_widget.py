@@ -11,7 +11,7 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
 import kerassplit_widget as ks
-from kerassplit_widget.display import actions, notebook, plans, viewing, widget
+from kerassplit_widget.display import actions, notebook, parting, plans, viewing
 from kerassplit_widget.structure.regions import folding
 
 from ..models import zoo
@@ -168,21 +168,21 @@ def test_variables_that_hold_what_was_put_there_are_free(front, shell):
 def test_parts_that_were_built_while_the_cuts_changed_are_not_handed_out(front, shell, monkeypatch):
     w = front.widget
     front.ask("toggle", call="conv")
-    proper = widget.split
+    proper = parting.split
 
     def slow(model, cuts, **options):
-        monkeypatch.setattr(widget, "split", proper)
+        monkeypatch.setattr(parting, "split", proper)
         made = proper(model, cuts, **options)
         w.cuts = [["pool"]]
         return made
 
-    monkeypatch.setattr(widget, "split", slow)
+    monkeypatch.setattr(parting, "split", slow)
     assert front.ask("verify")["error"] == "The cuts changed while verifying: verify again."
     assert w.split is None and w._result == {} and w.cuts == [["pool"]]
     assert front.ask("split")["ok"]
     assert [output.name for output in w.split[0].outputs] == ["pool"] and shell.user_ns["split"] is w.split
     w.cuts = [["stem"]]
-    monkeypatch.setattr(widget, "split", slow)
+    monkeypatch.setattr(parting, "split", slow)
     with pytest.raises(ks.SplitError, match="The cuts changed while the parts were built: split again"):
         w.materialize()
     assert w._result == {}
@@ -193,7 +193,7 @@ def test_a_proof_of_other_parts_is_not_shown(front, monkeypatch):
     front.ask("toggle", call="conv")
     results = []
     w.observe(lambda change: results.append(change["new"]), "_result")
-    proper = type(w.build()).verify
+    proper = type(w.parting.build()).verify
 
     def slow(parts, **given):
         found = proper(parts, **given)
@@ -275,14 +275,14 @@ def test_long_work_can_be_cancelled_and_leaves_nothing_half_done(front, monkeypa
     w = front.widget
     front.ask("toggle", call="conv")
     begun, go_on = threading.Event(), threading.Event()
-    proper = w.build().verify
+    proper = w.parting.build().verify
 
     def slow(progress):
         begun.set()
         assert go_on.wait(10)
         return proper(progress=progress)
 
-    monkeypatch.setattr(w.build(), "verify", slow)
+    monkeypatch.setattr(w.parting.build(), "verify", slow)
     w._handle_custom_msg({"id": 7, "kind": "verify"}, [])
     assert begun.wait(10) and w._busy["what"] == "building the parts"
     w._handle_custom_msg({"id": 8, "kind": "measure"}, [])
@@ -311,7 +311,7 @@ def test_cancelling_acts_between_two_parts(front, monkeypatch):
         proper(done, total, what)
 
     monkeypatch.setattr(w.worker, "tell", tell)
-    for i, part in enumerate(w.build(), 1):
+    for i, part in enumerate(w.parting.build(), 1):
         monkeypatch.setattr(
             part, "call", lambda *given, i=i, call=part.call, **more: ran.append(i) or call(*given, **more)
         )
@@ -344,7 +344,7 @@ def test_bad_messages_are_answered(front):
 
 def test_an_unexpected_error_is_shown_too(front, monkeypatch):
     front.ask("toggle", call="add")
-    monkeypatch.setattr(front.widget, "build", lambda: 1 / 0)
+    monkeypatch.setattr(front.widget.parting, "build", lambda: 1 / 0)
     assert front.ask("split")["error"] == "ZeroDivisionError: division by zero"
 
 
