@@ -2,7 +2,6 @@
 
 import os
 import pickle
-import secrets
 import sys
 from types import SimpleNamespace
 
@@ -37,13 +36,10 @@ def batches(count, left=4):
 
 
 @pytest.fixture(scope="module")
-def real(tmp_path_factory):
-    """A model in two parts on a Ray of its own, started without telling anybody, with a token of its own."""
-    token = tmp_path_factory.mktemp("ray") / "token"
-    token.write_text(secrets.token_hex(32))
+def real():
+    """A model in two parts on a Ray of its own, started without telling anybody."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-        patch.setenv("RAY_AUTH_TOKEN_PATH", str(token))
         # The processes of the actors import this package from where it was imported here.
         patch.setenv("PYTHONPATH", os.pathsep.join(path for path in sys.path if path))
         model = zoo.structured()
