@@ -152,11 +152,11 @@ class Walker:
         masks, unmasks = self._masks_of(frame, node)
         self.unmasked |= unmasks
         outputs = []
-        kept = keeps_batch(operation) and not self.rows
-        rows = [1] if kept else rows_of(node, lambda tensor: self.rows.get(frame.names[id(tensor)], 1))
-        for i, (tensor, mask) in enumerate(zip(node.outputs, masks, strict=True)):
+        rows: list[int | None] = [1] * len(node.outputs)
+        if self.rows or not keeps_batch(operation):
+            rows = rows_of(node, lambda tensor: self.rows.get(frame.names[id(tensor)], 1))
+        for i, (tensor, mask, own) in enumerate(zip(node.outputs, masks, rows, strict=True)):
             made = frame.names[id(tensor)] = tensor_name(name, i)
-            own = rows[0 if kept else i]
             if own != 1:
                 self.rows[made] = own
             outputs.append(Tensor(made, name, i, internals.shape_of(node, i), tensor.dtype, mask, own))

@@ -30,7 +30,6 @@ class Shapes:
     def __init__(self, reading: Reading, batch_size: int) -> None:
         self.batch_size = batch_size
         self.known: dict[str, keras.KerasTensor] = {}
-        self._batch: dict[str, int] = {}  # of tensors of which another dimension is unknown
         self._advice = _advice(reading)
         self._for_want_of_it: set[str] = set()
 
@@ -49,7 +48,7 @@ class Shapes:
         node, call = step.node, step.call
         missing = [name for name in call.inputs if name not in self.known]
         if missing or (call.is_input and any(None in tensor.shape[1:] for tensor in node.outputs)):
-            self._hand_on_the_batch(step)
+            self._fix_by_rows(step)
             if self._advice and (call.is_input or self._for_want_of_it.intersection(missing)):
                 self._for_want_of_it.update(tensor.name for tensor in call.outputs)
                 return self._advice
@@ -66,23 +65,14 @@ class Shapes:
         self.known.update((tensor.name, fixed) for tensor, fixed in zip(call.outputs, outputs, strict=True))
         return tuple(args), kwargs, outputs
 
-    def _hand_on_the_batch(self, step: Step) -> None:
-        """Fix the first dimension of what a layer of Keras makes of tensors that are known in part: it is theirs."""
-        call = step.call
-        first = {self.known[name].shape[0] if name in self.known else self._batch.get(name) for name in call.inputs}
-        if call.is_input:
-            first = {self.batch_size}
-        elif not keeps_batch(step.node.operation):
-            return
-        batch = first.pop() if len(first) == 1 else None
-        for tensor, recorded in zip(call.outputs, step.node.outputs, strict=True):
-            shape = tuple(recorded.shape)
-            if batch is None or not shape:
-                continue
-            if None not in shape[1:]:
-                self.known[tensor.name] = details.fixed_tensor(recorded, (shape[0] or batch, *shape[1:]))
-            else:
-                self._batch[tensor.name] = shape[0] or batch
+    def _fix_by_rows(self, step: Step) -> None:
+        """Fix the shapes of those outputs of which the batch alone is unknown, though what is fed is not known."""
+        for tensor, recorded in zip(step.call.outputs, step.node.outputs, strict=True):
+            first, *others = tensor.shape or (1,)
+            if first is None and tensor.rows is not None:
+                first = tensor.rows * self.batch_size
+            if None not in (first, *others):
+                self.known[tensor.name] = details.fixed_tensor(recorded, (first, *others)[: len(tensor.shape)])
 
     def _shapes(self, step: Step, args: Any, kwargs: dict[str, Any]) -> list[tuple[int, ...]] | str:
         recorded = [tuple(tensor.shape) for tensor in step.node.outputs]

@@ -25,9 +25,7 @@ def inside_call(layer: Any, training: bool | None) -> Iterator[None]:
     training : bool or None
         What it is called with; None for what its ``call`` has by default.
     """
-    parameter = inspect.signature(layer.call).parameters.get("training")
-    if training is None and parameter is not None and parameter.default is not parameter.empty:
-        training = parameter.default
+    training = _default_training(layer) if training is None else training
     context = layer._get_call_context()
     before = context.get_value("training")
     context.set_value("training", training)
@@ -60,8 +58,8 @@ def training_after(node: Node, training: bool | None) -> bool | None:
         return training
     function = function_of(node.operation)
     if function is None:
-        trains = map(_trains_by_default, layers_within(node.operation))
-        return True if any(trains) else None
+        trains = any(_default_training(layer) is True for layer in layers_within(node.operation))
+        return True if trains else None
     for inner in nodes_in_order(function):
         if isinstance(inner.operation, keras.layers.Layer):
             given = inner.arguments.kwargs.get("training")
@@ -69,9 +67,11 @@ def training_after(node: Node, training: bool | None) -> bool | None:
     return training
 
 
-def _trains_by_default(layer: keras.layers.Layer) -> bool:
+def _default_training(layer: keras.layers.Layer) -> bool | None:
+    """Return what ``call`` of a layer takes for ``training`` if it is given none."""
     parameter = inspect.signature(layer.call).parameters.get("training")
-    return parameter is not None and parameter.default is True
+    default: bool | None = None if parameter is None or parameter.default is parameter.empty else parameter.default
+    return default
 
 
 def keep_losses(model: keras.Model) -> Callable[[], None]:
