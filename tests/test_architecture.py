@@ -25,6 +25,7 @@ ORDER = [
     "structure.wiring",
     "structure.layout",
     "structure.views",
+    "structure.gathering",
     "structure.costs",
     "structure.planning",
     "models.keras_internals",

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 from kerassplit_widget.errors import SplitError, closest
+from kerassplit_widget.structure.gathering import Gathered, gathered
 from kerassplit_widget.structure.graph import LayerGraph
 from kerassplit_widget.structure.layout import Direction, Layout, lay_out
 from kerassplit_widget.structure.layout.frames import room_for
 from kerassplit_widget.structure.regions.folding import Fold, fold
 from kerassplit_widget.structure.text import shape_text
-from kerassplit_widget.structure.views import Depth, Frame, View, opened_at, path_to, straddled, view
+from kerassplit_widget.structure.views import Depth, Frame, View, opened_at, path_to, view
 
 __all__ = ["Scene", "Viewer", "framed"]
 
@@ -61,7 +63,8 @@ class Viewer:
     graph : LayerGraph
     root : Fold
     opened : set of str
-        Folds that a person has opened; those that a cut goes through are open besides.
+        Folds that a person has opened; those that a cut goes through are open besides. A repeat that is not in it is
+        open at those of its copies, folds or calls, that are.
     direction : {"down", "right"}
     """
 
@@ -71,7 +74,9 @@ class Viewer:
         self.direction: Direction = direction
         self.opened: set[str] = set()
         self._folds = {each.name: each for each in _folds(self.root)}
-        self._cut_through: set[str] = set()
+        self._copies = {copy.name for each in self._folds.values() if each.kind == "repeat" for copy in each.children}
+        self._heads: tuple[frozenset[int], ...] = ()
+        self._gathered: tuple[object, Gathered] | None = None
         self._scene: tuple[object, Scene] | None = None
         self._asked: Depth = "blocks"
         self.show("blocks" if len(graph) > SMALL else "all" if graph.groups else "layers")
@@ -91,7 +96,7 @@ class Viewer:
         self._asked = depth
 
     def open(self, name: str) -> None:
-        """Open a fold. Opening a repeat of which one copy holds one call changes nothing else.
+        """Open a fold; of a row of copies, the repeat that it belongs to.
 
         Raises
         ------
@@ -109,16 +114,20 @@ class Viewer:
             If there is no such fold, or a cut goes through it.
         """
         closed = self._known(name)
-        if name in self._cut_through:
+        inside = {child.name for each in (closed, *_folds(closed)) for child in each.children}
+        left = self.opened - inside - {closed.name}
+        # Of a repeat that shows all its copies, a cut keeps only some open.
+        after = gathered(self.root, self._heads, left)
+        if closed.name in after.opened and (closed.kind != "repeat" or after.rows.keys() == self._now().rows.keys()):
             raise SplitError(f"{closed.title} stays open: a cut lies inside. Remove that cut first.")
-        self.opened -= {each.name for each in _folds(closed)} | {name}
+        self.opened = left
 
     def restore(self, names: Iterable[str]) -> None:
-        """Open just these folds, as far as they are there."""
-        self.opened = {name for name in names if name in self._folds}
+        """Open just these folds, and repeats at these copies, as far as they are there."""
+        self.opened = {name for name in names if name in self._folds or name in self._copies}
 
     def reveal(self, call: str) -> None:
-        """Open what a call is inside of.
+        """Open what a call is inside of, of a repeat only the copy.
 
         Raises
         ------
@@ -127,7 +136,8 @@ class Viewer:
         """
         if call not in self.graph:
             raise SplitError(f"There is no call {call!r}. {closest(call, self.graph.names)}")
-        self.opened.update(path_to(self.root, self.graph.number[call]))
+        for name, inside in pairwise([*path_to(self.root, self.graph.number[call]), call]):
+            self.opened.add(inside if self._folds[name].kind == "repeat" and name not in self.opened else name)
 
     def turn(self, direction: str) -> None:
         """Let the drawing run down or to the right.
@@ -149,20 +159,24 @@ class Viewer:
         heads : iterable of frozenset of int
             Numbers of the calls before each cut.
         """
-        self._cut_through = {name for head in heads for name in straddled(self.root, head)}
+        self._heads = tuple(heads)
 
     @property
     def scene(self) -> Scene:
         """What is seen now. The same object as long as nothing changes."""
-        opened = self.opened | self._cut_through
-        key = (frozenset(opened), self.direction, self._depth())
+        now = self._now()
+        key = (now.opened, frozenset(now.rows), self.direction, self._depth())
         if self._scene is None or self._scene[0] != key:
-            seen = view(self.graph, self.root, opened)
-            self._scene = (
-                key,
-                Scene(self._depth(), seen, self._laid_out(seen)),
-            )
+            seen = view(self.graph, now.root, now.opened)
+            self._scene = (key, Scene(self._depth(), seen, self._laid_out(seen)))
         return self._scene[1]
+
+    def _now(self) -> Gathered:
+        """Return the folds with the copies gathered that nothing is to be seen of."""
+        key = (frozenset(self.opened), self._heads)
+        if self._gathered is None or self._gathered[0] != key:
+            self._gathered = (key, gathered(self.root, self._heads, self.opened))
+        return self._gathered[1]
 
     def _laid_out(self, seen: View) -> Layout:
         """Draw a view, with room for its frames, inputs and outputs in the model's order."""
@@ -186,7 +200,7 @@ class Viewer:
         return next((each for each in depths if self.opened == opened_at(self.graph, self.root, each)), "custom")
 
     def _known(self, name: str) -> Fold:
-        found = self._folds.get(name)
+        found = self._folds.get(self._now().rows.get(name, name))
         if found is None:
             raise SplitError(f"There is no block {name!r:.80} to open or close. {closest(name, self._folds)}")
         return found

@@ -464,16 +464,42 @@ def test_large_models_open_folded_and_blocks_open_and_close(folded):
         assert not folded.ask("view", **wrong)["ok"]
 
 
+def block(start, stop):
+    return [f"block{i}" for i in range(start, stop)]
+
+
+def test_going_to_a_call_opens_its_copy_only(folded):
+    w = folded.widget
+    assert folded.ask("view", reveal="block7_bn")["ok"]
+    inside = ["block7_conv", "block7_bn", "block7_relu", "block7_add"]
+    assert titles(w) == ["image", "stem", "block0 – 6", *inside, "block8 – 59", "pool", "out"]
+    assert w._view["depth"] == "custom" and len(w.opened) == 1
+    repeat, copy = (frame["id"] for frame in w._view["frames"])
+    assert folded.ask("view", reveal="block9_add")["ok"]
+    assert titles(w)[2:8] == ["block0 – 6", *inside, "block8"]
+    assert folded.ask("view", close=copy)["ok"]
+    assert titles(w)[2:4] == ["block0 – 8", "block9_conv"]
+    assert folded.ask("view", close=repeat)["ok"] and titles(w) == ["image", "stem", "block", "pool", "out"]
+    assert w.opened == []
+
+
 def test_a_cut_inside_a_block_keeps_it_open(folded):
     w = folded.widget
     assert folded.ask("toggle", call="block3_bn")["ok"]
-    assert "block3_bn" in titles(w) and "block4" in titles(w)
-    inside = next(frame["id"] for frame in w._view["frames"])
-    assert "a cut lies inside" in folded.ask("view", close=inside)["error"]
+    inside = ["block3_conv", "block3_bn", "block3_relu", "block3_add"]
+    around = ["image", "stem", "block0 – 2", *inside, "block4 – 59", "pool", "out"]
+    assert titles(w) == around
+    repeat, copy = (frame["id"] for frame in w._view["frames"])
+    for fold in (repeat, copy):
+        assert "a cut lies inside" in folded.ask("view", close=fold)["error"]
+    row = w._view["boxes"]["id"][7]
+    assert folded.ask("view", open=row)["ok"] and w.opened == [repeat]
+    assert titles(w) == ["image", "stem", "block0", "block1", "block2", *inside, *block(4, 60), "pool", "out"]
+    assert folded.ask("view", close=repeat)["ok"] and titles(w) == around
     folded.ask("clear")
     assert titles(w) == ["image", "stem", "block", "pool", "out"]
     folded.ask("toggle", call="block3_add")  # between two copies
-    assert len(titles(w)) == 64
+    assert titles(w) == ["image", "stem", "block0 – 3", "block4 – 59", "pool", "out"]
     assert folded.ask("move", index=0, call="pool")["ok"] and w.cuts == [["pool"]] and len(titles(w)) == 5
     assert not folded.ask("move", index=5, call="pool")["ok"] and not folded.ask("move", index="0", call="pool")["ok"]
     folded.ask("undo")

@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kerassplit_widget.structure.cuts import cut_at
+from kerassplit_widget.structure.gathering import gathered
 from kerassplit_widget.structure.layout import lay_out
 from kerassplit_widget.structure.regions.folding import fold
 from kerassplit_widget.structure.views import opened_at, path_to, straddled, view
@@ -93,6 +94,32 @@ def test_opening_what_a_cut_straddles_puts_it_between_boxes(graph, data):
         for outer in names:
             if set(folds[inner].calls) < set(folds[outer].calls):
                 assert order[outer] < order[inner]
+
+
+@settings(max_examples=120, deadline=None)
+@given(looked_at(), st.data())
+def test_copies_are_gathered_where_nothing_is_to_be_seen_of_them(case, data):
+    graph, root, opened = case
+    point = data.draw(st.integers(0, len(graph) - 1))
+    head = frozenset({point, *graph.reachable([point], backwards=True)})
+    found = gathered(root, [head], opened)
+    seen = view(graph, found.root, found.opened)
+    assert sorted(n for box in seen.boxes for n in box.calls) == list(range(len(graph)))
+    assert all(a < b for a, b in zip(seen.sources.tolist(), seen.targets.tolist(), strict=True))
+    whole = view(graph, root, opened | set(straddled(root, head)))
+    folds = {item.name: item for item in all_folds(root)}
+    inside = {copy.name: item.name for item in folds.values() if item.kind == "repeat" for copy in item.children}
+    for box in seen.boxes:
+        assert head.issuperset(box.calls) or head.isdisjoint(box.calls)
+        if box.name in found.rows:  # like copies, side by side in the repeat, none of them asked for
+            copies = folds[found.rows[box.name]].children
+            first = copies.index(next(copy for copy in copies if copy.name == box.children[0].name))
+            assert [c.name for c in copies[first : first + box.count]] == [c.name for c in box.children]
+            assert box.count >= 2 and not opened & {found.rows[box.name], *(c.name for c in box.children)}
+    at_copies = {inside[name] for name in opened if name in inside} - opened
+    if not at_copies:  # then just rows are new
+        assert len(seen.boxes) <= len(whole.boxes)
+        assert {b.name for b in seen.boxes} - found.rows.keys() <= {b.name for b in whole.boxes}
 
 
 @settings(max_examples=60, deadline=None)

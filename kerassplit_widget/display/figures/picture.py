@@ -14,7 +14,6 @@ from PIL import Image
 
 from kerassplit_widget.display import wire
 from kerassplit_widget.display.figures.drawing import NAME, Frame, draw
-from kerassplit_widget.display.figures.gathering import gathered
 from kerassplit_widget.display.figures.inks import Colour, Ink, Legend, by_amount, by_kind, by_part, part_sizes
 from kerassplit_widget.display.figures.legends import draw_legend, legend_size
 from kerassplit_widget.display.figures.marks import CutLine, mark_cuts
@@ -203,7 +202,7 @@ class _Sheet:
         through = [head for head in self.heads if 0 < len(head) < len(self.graph)]
         depth = self.depth or ("all" if len(self.graph) <= _WHOLE else "blocks")
         root = fold(self.graph) if self.root is None else self.root
-        self.viewer = Viewer(self.graph, root=gathered(root, through) if depth == "blocks" else root)
+        self.viewer = Viewer(self.graph, root=root)
         self.viewer.turn(self.direction)
         self.viewer.show(depth)
         self.viewer.follow(through)
