@@ -6,24 +6,22 @@ The vertex is a Keras node (one call), not a layer: a shared layer has several, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import keras
 
-from kerassplit_widget.errors import ModelError, PointError, SplitError, closest
+from kerassplit_widget.errors import ModelError, PointError, closest
 from kerassplit_widget.models import keras_internals as internals
+from kerassplit_widget.models.inputs import Shapes, asked_shapes
+from kerassplit_widget.models.subclassed import graph_of
 from kerassplit_widget.models.twins import Twins
 from kerassplit_widget.models.walking import Step, Walker, with_masks, without_unread
-from kerassplit_widget.structure.arguments import whole_number
 from kerassplit_widget.structure.graph import LayerGraph
 
 __all__ = ["Reading", "Step", "read", "read_steps"]
-
-Shapes = Sequence[int | None] | Mapping[str, Sequence[int | None]]
-"""Shapes of a model's inputs: of the only one, or by name; with or without the batch dimension."""
 
 Expand = str | list[str] | tuple[str, ...] | set[str] | frozenset[str]
 
@@ -56,6 +54,11 @@ class Reading:
     names: Mapping[int, str]
     input_shapes: Shapes | None = None
     closed: frozenset[str] = frozenset()
+
+    @cached_property
+    def on_twins(self) -> bool:
+        """Whether the layers read are twins of the model's, of the same names: shapes were fixed, or it was traced."""
+        return internals.function_of(self.model) is not self.function
 
     @cached_property
     def symbolic(self) -> dict[str, keras.KerasTensor]:
@@ -93,11 +96,10 @@ class Reading:
                     f"The layer {point.name!r} belongs to another model: {self.graph.name!r} has a layer of that name, "
                     f"but not this one. Give its name, or take it from the model: model.get_layer({point.name!r})."
                 )
-            fixed = self.input_shapes is not None  # then the layers read are twins, of the same names
             calls = [
                 step.call.name
                 for step in self.steps
-                if step.node.operation is point or (fixed and step.call.layer == point.name)
+                if step.node.operation is point or (self.on_twins and step.call.layer == point.name)
             ]
             if not calls:
                 base = point.name
@@ -130,7 +132,7 @@ class Reading:
 
     def _stands_for(self, tensor: keras.KerasTensor, point: keras.KerasTensor) -> bool:
         """Tell whether a tensor of a graph with fixed shapes stands for one of the model's own graph."""
-        if self.input_shapes is None or internals.node_of(point) is None:
+        if not self.on_twins or internals.node_of(point) is None:
             return False
         return internals.place_of(tensor) == internals.place_of(point)
 
@@ -141,7 +143,8 @@ def read(model: keras.Model, *, expand: Expand = "nested", input_shapes: Shapes 
     Parameters
     ----------
     model : keras.Model
-        A Functional model or a Sequential whose input shape is known.
+        A Functional model, a Sequential whose input shape is known, or a subclassed model that was called on data, as
+        far as what its ``call`` does can be traced and proved.
     expand : {"nested", "all", "none"} or list of str
         Which groups to open: nested models; also composite layers and subclassed models, as far as what they do inside
         can be traced and proved; none; or those called by these names. ``graph.collapsed`` says of the others why not.
@@ -173,9 +176,7 @@ def read(model: keras.Model, *, expand: Expand = "nested", input_shapes: Shapes 
 
 def read_steps(model: Any, *, expand: Expand = "nested", input_shapes: Shapes | None = None) -> Reading:
     """Read a model, keeping hold of the Keras nodes. As `read`, for those who build parts."""
-    function = _function(model)
-    if input_shapes is not None:
-        function = _with_shapes(function, input_shapes)
+    function = _function(model, input_shapes)
     several = isinstance(expand, list | tuple | set | frozenset) and all(isinstance(name, str) for name in expand)
     if not several and expand not in ("nested", "all", "none"):
         raise ModelError(f"expand= takes 'nested', 'all', 'none' or a list of group names; found {expand!r:.80}.")
@@ -203,39 +204,15 @@ def read_steps(model: Any, *, expand: Expand = "nested", input_shapes: Shapes | 
 def _with_shapes(function: internals.Functional, given: Shapes) -> internals.Functional:
     """Build the graph of a model anew, on twins, with the unknown dimensions of its inputs fixed."""
     names = [internals.maker_of(tensor).name for tensor in function.inputs]
-    if not isinstance(given, Mapping):
-        if len(names) > 1:
-            raise ModelError(
-                f"The model has {len(names)} inputs: give input_shapes={{name: shape}} for {', '.join(names)}."
-            )
-        given = {names[0]: given}
-    for name in given:
-        if name not in names:
-            raise ModelError(f"input_shapes= names {name!r}, which is no input of the model. {closest(name, names)}")
-    shapes = {}
-    for i, (name, tensor) in enumerate(zip(names, function.inputs, strict=True)):
-        own = tuple(tensor.shape)
-        wanted = _dimensions(name, given[name]) if name in given else own
-        if len(wanted) == len(own) - 1:
-            wanted = (own[0], *wanted)
-        if len(wanted) != len(own) or any(b is not None and a != b for a, b in zip(wanted, own, strict=True)):
-            raise ModelError(f"The input {name!r} has shape {own}; input_shapes= gives {tuple(given[name])}.")
-        shapes[i] = wanted
-    return Twins().rebuild(function, shapes)
+    known = [tuple(tensor.shape) for tensor in function.inputs]
+    wanted = asked_shapes(names, known, given)
+    for name, own, asked in zip(names, known, wanted, strict=True):
+        if any(b is not None and a != b for a, b in zip(asked, own, strict=True)):
+            raise ModelError(f"The input {name!r} has shape {own}; input_shapes= gives {asked}.")
+    return Twins().rebuild(function, dict(enumerate(wanted)))
 
 
-def _dimensions(name: str, given: Any) -> tuple[int | None, ...]:
-    """Return the dimensions that are given for an input, or refuse what is no shape."""
-    try:
-        return tuple(None if dim is None else whole_number("input_shapes", dim) for dim in given)
-    except (TypeError, NotImplementedError, SplitError):  # the second is what a KerasTensor raises
-        raise ModelError(
-            f"input_shapes= gives {given!r:.80} for the input {name!r}: a shape is a tuple of whole numbers, at least "
-            "1, and None for what is unknown."
-        ) from None
-
-
-def _function(model: Any) -> internals.Functional:
+def _function(model: Any, given: Shapes | None) -> internals.Functional:
     """Return the graph of a model, or say what the thing is and which line helps."""
     if not isinstance(model, keras.Model):
         kind = f"{type(model).__module__}.{type(model).__name__}"
@@ -248,15 +225,10 @@ def _function(model: Any) -> internals.Functional:
         raise ModelError(f"A keras.Model is needed; found {kind}. {help_}")
     function = internals.function_of(model)
     if function is not None:
-        return function
+        return function if given is None else _with_shapes(function, given)
     if internals.is_plain_sequential(model):
         raise ModelError(
             f"The Sequential {model.name!r} is not built: its input shape is unknown. "
             "Build it: model.build((None, *shape)), or begin it with keras.Input(shape)."
         )
-    state = "has never been called" if not model.built else "has no graph of its own"
-    raise ModelError(
-        f"{type(model).__name__} is a subclassed model and {state}: what it computes is written in its call(). "
-        "If call() uses only layers and keras.ops, trace it: "
-        "x = keras.Input(shape); model = keras.Model(x, model.call(x))."
-    )
+    return graph_of(model, given)

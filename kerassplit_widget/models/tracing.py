@@ -21,10 +21,11 @@ import numpy as np
 
 from kerassplit_widget.errors import first_line
 from kerassplit_widget.models import keras_internals as internals
+from kerassplit_widget.models.bodies import Body
 from kerassplit_widget.models.keras_internals import Node, Operation
 from kerassplit_widget.models.twins import Copies, Twins
 
-__all__ = ["Body", "Refusal", "can_be_opened", "trace"]
+__all__ = ["Refusal", "can_be_opened", "trace"]
 
 TRACES = ((True, 16, 512), (False, 1, 1))
 """Further traces: ``training``, and sizes for an unknown batch and for other unknown dimensions. Nothing is computed in
@@ -42,31 +43,6 @@ class Refusal(Exception):  # noqa: N818 - it is an answer, not an error
 
 class _NoTrace(Refusal):
     """Its call() fails on these symbolic tensors."""
-
-
-@dataclass(frozen=True, slots=True)
-class Body:
-    """What is inside of a group.
-
-    Attributes
-    ----------
-    inputs, outputs : list of keras.KerasTensor
-        Flat; they stand for what is fed to the group's call and for what it returns.
-    nodes : list of Node
-        In topological order.
-    traced : bool
-        Whether a tensor that is fed twice is one input here (and not two, as in a nested model).
-    """
-
-    inputs: list[keras.KerasTensor]
-    outputs: list[keras.KerasTensor]
-    nodes: list[Node]
-    traced: bool = False
-
-    @classmethod
-    def of_function(cls, function: internals.Functional) -> Body:
-        """Return the body of a nested model, which holds its graph itself."""
-        return cls(function.inputs, function.outputs, list(internals.nodes_in_order(function)))
 
 
 def can_be_opened(operation: Operation) -> bool:
@@ -239,7 +215,7 @@ def _refuse_assignments(twin: Any, scope: keras.StatelessScope) -> None:
     if any(variable.name == "seed_generator_state" for variable in changed):
         raise Refusal("its call() draws random numbers itself")
     if not changed:
-        raise Refusal("its call() assigns to a variable")
+        raise Refusal("its call() assigns to a variable that it does not hold, as drawing random numbers does")
     raise Refusal(f"its call() assigns to {'/'.join(changed[0].path.split('/')[-2:])!r}")
 
 
@@ -330,7 +306,7 @@ def _compare_runs(node: Node, body: Body) -> None:
             found = _Run.of(part, (given,), {"training": training})
         except Exception as error:
             raise Refusal(f"what was traced holds for one shape only: {first_line(error)}") from None
-        if expected.losses or twin.losses:
+        if expected.losses:
             raise Refusal("its call() adds losses")
         if found == expected:
             continue
@@ -351,13 +327,7 @@ def _built(body: Body, copies: Copies) -> internals.Functional:
     """Build a model of what was traced, as parts are built."""
     number = itertools.count()
     twins = Twins(copies, lambda operation: f"call_{next(number)}")  # Keras wants names that differ
-    with internals.fresh_names():
-        made = {id(each): internals.input_like(each, f"fed_{i}") for i, each in enumerate(body.inputs)}
-        inputs = list(made.values())
-        for node in body.nodes:
-            results = twins.repeat(node, lambda tensor: made[id(tensor)])
-            made.update(zip(map(id, node.outputs), results, strict=True))
-        return internals.model_of(inputs, [made[id(tensor)] for tensor in body.outputs], "traced")
+    return body.built(twins, [f"fed_{i}" for i in range(len(body.inputs))], "traced")
 
 
 @dataclass(frozen=True)

@@ -71,11 +71,21 @@ class Twins:
         Where copies of variables come from; without it the variables are shared.
     rename : callable, optional
         Gives the twin's name, from the original; by default the original's name.
+    open_batch : bool
+        Leave the batch open in the models inside: a Sequential that was first called on data keeps the size of that
+        batch in its graph.
     """
 
-    def __init__(self, copies: Copies | None = None, rename: Callable[[Operation], str] | None = None) -> None:
+    def __init__(
+        self,
+        copies: Copies | None = None,
+        rename: Callable[[Operation], str] | None = None,
+        *,
+        open_batch: bool = False,
+    ) -> None:
         self._copies = copies
         self._rename = rename
+        self._open_batch = open_batch
         self._made: dict[int, Operation] = {}
         self._around: dict[int, Operation] = {}  # the layers that are being filled, which what is inside may refer to
 
@@ -170,11 +180,17 @@ class Twins:
             internals.fill_layer(twin, layer)
             return
         # What is inside has twins of its own: Keras saves, but cannot load, a layer that is both inside and beside.
-        inside = Twins(self._copies)
+        inside = Twins(self._copies, open_batch=self._open_batch)
         inside._around = {**self._around, id(layer): twin}
         inside._made = dict(inside._around)
         function = internals.held_graph(layer)
-        graph = None if function is None else inside.rebuild(function)
+        shapes = None
+        if self._open_batch and function is not None:
+            opened = {
+                i: (None, *tensor.shape[1:]) for i, tensor in enumerate(function.inputs) if tensor.shape[:1] != (None,)
+            }
+            shapes = opened or None
+        graph = None if function is None else inside.rebuild(function, shapes)
         shared = self._copies is None
         internals.fill_layer(twin, layer, inside._counterpart, graph, shared=shared, stand_in=inside._stand_in)
 

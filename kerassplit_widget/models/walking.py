@@ -11,7 +11,8 @@ import keras
 
 from kerassplit_widget.models import keras_internals as internals
 from kerassplit_widget.models.batches import keeps_batch, rows_of
-from kerassplit_widget.models.tracing import Body, Refusal, can_be_opened, trace
+from kerassplit_widget.models.bodies import Body
+from kerassplit_widget.models.tracing import Refusal, can_be_opened, trace
 from kerassplit_widget.models.twins import Twins
 from kerassplit_widget.structure.graph import Call, Tensor, mask_name, tensor_name
 

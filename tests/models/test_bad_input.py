@@ -21,11 +21,6 @@ class Called(keras.Model):
         return self.dense(x)
 
 
-class Overridden(keras.Sequential):
-    def call(self, x):
-        return super().call(x) * 2
-
-
 @pytest.mark.parametrize(
     ("thing", "words"),
     [
@@ -33,7 +28,7 @@ class Overridden(keras.Sequential):
         (lambda: "model.keras", ["found builtins.str", "keras.saving.load_model(path)"]),
         (lambda: keras.layers.Dense(2), ["Dense", "keras.Model(x, layer(x))"]),
         (lambda: keras.Sequential([keras.layers.Dense(2)]), ["not built", "model.build("]),
-        (Called, ["Called is a subclassed model and has never been called", "model.call(x)"]),
+        (Called, ["Called is a subclassed model and has never been called", "model(x)"]),
     ],
     ids=["number", "path", "layer", "unbuilt", "subclassed"],
 )
@@ -53,19 +48,6 @@ def test_things_that_are_no_readable_model(thing, words, ask):
         ask(thing())
     for word in words:
         assert word in str(caught.value)
-
-
-def test_the_line_given_for_subclassed_models_works():
-    model = Called()
-    x = keras.Input((3,))
-    functional = keras.Model(x, model.call(x))
-    assert [call.kind for call in ks.read(functional)] == ["InputLayer", "Dense"]
-
-
-def test_an_overridden_call_is_not_taken_for_its_graph():
-    model = Overridden([keras.Input((2,)), keras.layers.Dense(2), keras.layers.Dense(2)])
-    with pytest.raises(ks.SplitError, match="Overridden"):
-        ks.read(model)
 
 
 @pytest.mark.parametrize(

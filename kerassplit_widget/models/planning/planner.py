@@ -13,12 +13,13 @@ import numpy as np
 
 from kerassplit_widget.errors import PlanError
 from kerassplit_widget.models.cutting import place_cuts
+from kerassplit_widget.models.inputs import Shapes
 from kerassplit_widget.models.planning.efforts import Effort
 from kerassplit_widget.models.planning.plans import Plan, Stage
 from kerassplit_widget.models.planning.problems import Numbers
 from kerassplit_widget.models.planning.questions import Question
 from kerassplit_widget.models.planning.wishes import place_wishes
-from kerassplit_widget.models.reading import Expand, Reading, Shapes, read_steps
+from kerassplit_widget.models.reading import Expand, Reading, read_steps
 from kerassplit_widget.structure import planning
 from kerassplit_widget.structure.cuts import Cut, cut_of
 from kerassplit_widget.structure.planning import FrontCut, Problem, Solution

@@ -190,11 +190,12 @@ class Builder:
     @property
     def batch_is_fixed(self) -> bool:
         """Whether ``input_shapes=`` gave a batch size that the model leaves open."""
-        function = internals.function_of(self.reading.model)
-        if self.reading.input_shapes is None or function is None:
+        if self.reading.input_shapes is None:
             return False
-        pairs = zip(function.inputs, self.reading.function.inputs, strict=True)
-        return any(own.shape[:1] == (None,) and given.shape[0] is not None for own, given in pairs)
+        function = internals.function_of(self.reading.model)
+        fixed = self.reading.function.inputs
+        opened = [True] * len(fixed) if function is None else [own.shape[:1] == (None,) for own in function.inputs]
+        return any(is_open and tensor.shape[0] is not None for is_open, tensor in zip(opened, fixed, strict=True))
 
     def _build(self, wire: Wire, name: str, inputs: Any, outputs: Any) -> keras.Model:
         made = {tensor: self._input(tensor) for tensor in wire.takes}

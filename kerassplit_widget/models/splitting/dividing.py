@@ -7,8 +7,9 @@ from typing import Any, Literal
 from kerassplit_widget.errors import CutError
 from kerassplit_widget.models import keras_internals as internals
 from kerassplit_widget.models.cutting import place_cuts
+from kerassplit_widget.models.inputs import Shapes
 from kerassplit_widget.models.planning import Plan
-from kerassplit_widget.models.reading import Expand, Shapes, read_steps
+from kerassplit_widget.models.reading import Expand, read_steps
 from kerassplit_widget.models.splitting.building import Builder, collapse, names_of
 from kerassplit_widget.models.splitting.manifest import Manifest, Spec
 from kerassplit_widget.models.splitting.parts import Split

@@ -9,7 +9,8 @@ import keras
 
 from kerassplit_widget.errors import CutError
 from kerassplit_widget.models import keras_internals as internals
-from kerassplit_widget.models.reading import Expand, Reading, Shapes, read_steps
+from kerassplit_widget.models.inputs import Shapes
+from kerassplit_widget.models.reading import Expand, Reading, read_steps
 from kerassplit_widget.models.splitting.building import Builder, names_of, open_groups, reopen
 from kerassplit_widget.models.twins import Copies, Weights
 from kerassplit_widget.structure.arguments import one_of, text_or_none
