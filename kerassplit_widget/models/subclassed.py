@@ -91,9 +91,17 @@ def _taken(model: keras.Model) -> Any:
     if config.get("input_shape") is None:
         raise ModelError(
             f"{own} is a subclassed model whose call() Keras could not follow when it built it, as it may branch on "
-            f"values, so that no graph can be made of it. {_ADVICE}"
+            f"values or draw random numbers, so that no graph can be made of it. {_ADVICE}"
         )
-    return keras.tree.map_shape_structure(lambda shape: keras.KerasTensor((None, *shape[1:])), config["input_shape"])
+    shapes = _plain(config["input_shape"])
+    return keras.tree.map_shape_structure(lambda shape: keras.KerasTensor((None, *shape[1:])), shapes)
+
+
+def _plain(structure: Any) -> Any:
+    """Return a structure without the classes in which Keras watches what a model holds: JAX does not know them."""
+    if isinstance(structure, dict):
+        return {key: _plain(value) for key, value in structure.items()}
+    return [_plain(value) for value in structure] if isinstance(structure, list) else structure
 
 
 def _names(model: keras.Model, taken: Any) -> list[str]:

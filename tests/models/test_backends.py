@@ -13,9 +13,9 @@ MODELS = "residual or masked_attention or recurrent or siamese or nested or stru
 
 def test_splitting_on_jax():
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist"]
-    tests = [f"tests/models/test_{room}.py" for room in ("splitting", "keras_contract", "masks")]
+    tests = [f"tests/models/test_{room}.py" for room in ("splitting", "keras_contract", "masks", "subclassed")]
     chosen = f"((all_cuts_at_once and relay and share) or training or freezing or contract) and ({MODELS} or contract)"
-    chosen += " or (in_the_model and (post_norm or blocks))"
+    chosen += " or (in_the_model and (post_norm or blocks)) or (subclassed and (dicts or ids or relay))"
     done = subprocess.run(
         [*command, "-k", chosen, *tests],
         cwd=ROOT,

@@ -55,7 +55,7 @@ def test_things_that_are_no_readable_model(thing, words, ask):
     [
         (["convv"], ["no call 'convv'", "'conv'"]),
         (["image"], ["is an input of the model"]),
-        (["out"], ["out is an output of the model"]),
+        (["out"], ["'out' is an output of the model"]),
         ([], ["No cut is given", "cut_candidates"]),
         ([()], ["at least one point"]),
         ([3], ["found int: 3"]),

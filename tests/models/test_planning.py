@@ -210,7 +210,7 @@ def test_cuts_by_hand_have_the_loads_worked_out_by_hand():
     assert plan.bound == pytest.approx(4 / 3)  # a third of the work
     assert plan.gap == pytest.approx(1 - plan.bound / 4.5) and not plan.proved
     assert heads_of(plan) == [{"a"}, {"a", "b", "c"}]
-    assert plan.sentence() == "3 parts, the largest takes 4.50 s (by hand, bound 1.33 s); cut after a; c."
+    assert plan.sentence() == "3 parts, the largest takes 4.50 s (by hand, bound 1.33 s); cuts after a and c."
     best = ks.plan(model, 3, speed=136.0, bandwidth=32.0, hop=0.5)
     assert plan.bound <= best.bound <= best.value <= plan.value
 
@@ -472,6 +472,7 @@ def test_the_cut_moves_from_the_device_to_the_server_with_the_bandwidth():
         ]
         seen.add(plan.stages[0].calls)
         sides = {0: "; everything on the server.", len(names): "; everything on the device."}
+        assert plan.sentence().startswith(f"{len(plan.cuts) + 1} part")  # as many as `split` makes
         assert plan.sentence().endswith(
             sides.get(plan.stages[0].calls, f"cut after {plan.cuts[0].points[0]}." if plan.cuts else "?")
         )
@@ -595,6 +596,15 @@ def test_measurements_that_do_not_fit_are_refused(measured, message):
     model.name = "tiny"
     with pytest.raises(PlanError, match=message):
         ks.plan(model, 2, measured=measured)
+
+
+def test_calls_of_unknown_work_are_listed_as_in_a_sentence():
+    x = keras.Input((None, 4), name="x")
+    y = x
+    for name in "abcde":
+        y = keras.layers.Dense(4, name=name)(y)
+    with pytest.raises(PlanError, match="needs the FLOPs of a, b, c and 2 more, which are unknown"):
+        ks.plan(keras.Model(x, y), 2)
 
 
 # Tables

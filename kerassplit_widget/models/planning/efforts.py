@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from kerassplit_widget.errors import PlanError, closest
 from kerassplit_widget.models.planning.problems import Numbers
-from kerassplit_widget.structure.text import listed
+from kerassplit_widget.structure.text import listed, plural
 
 if TYPE_CHECKING:
     from kerassplit_widget.models.measuring import Measurement
@@ -110,10 +110,10 @@ class Effort:
         if len(unknown):
             rows = [self.numbers.table.rows[self.numbers.calls[i]] for i in unknown]
             one = len({row.why for row in rows}) == 1
-            some = listed([row.name if one else f"{row.name} ({row.why})" for row in rows[:3]])
-            more = f" and {len(rows) - 3} more" if len(rows) > 3 else ""
+            some = [row.name if one else f"{row.name} ({row.why})" for row in rows[:3]]
+            some += [f"{len(rows) - 3} more"] if len(rows) > 3 else []
             raise PlanError(
-                f"The plan needs the FLOPs of {some}{more}, which are unknown{f': {rows[0].why}' if one else ''}. "
+                f"The plan needs the FLOPs of {listed(some)}, which are unknown{f': {rows[0].why}' if one else ''}. "
                 f"Or give the FLOPs: flops={{{rows[0].name!r}: ...}}."
             )
         return seconds
@@ -141,10 +141,10 @@ class Effort:
             segments.append([i for i, segment in owner.items() if segment == len(segments)])
         missing = [graph.names[numbers.calls[i]] for i in range(len(numbers.calls)) if i not in owner]
         if missing:
+            more = f" and {plural(len(missing) - 1, 'other call')}" if len(missing) > 1 else ""
             raise PlanError(
-                f"The measurement of {measured.model!r} says nothing of {missing[0]!r}"
-                f"{f' and {len(missing) - 1} other calls' if len(missing) > 1 else ''} of {graph.name!r}: measure this "
-                "model, ks.measure(model)."
+                f"The measurement of {measured.model!r} says nothing of {missing[0]!r}{more} of {graph.name!r}: "
+                "measure this model, ks.measure(model)."
             )
         return segments
 

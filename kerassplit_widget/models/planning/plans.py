@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from kerassplit_widget.structure.cuts import Cut
 from kerassplit_widget.structure.tables import html_table, text_table
-from kerassplit_widget.structure.text import bytes_text, count_text, listed, seconds_text
+from kerassplit_widget.structure.text import bytes_text, count_text, listed, plural, seconds_text
 
 __all__ = ["Plan", "Stage"]
 
@@ -108,12 +108,14 @@ class Plan:
             "fewest": "as few as the cap allows",
         }[self.objective if self.unit != "parts" else "fewest"]
         proof = "proved optimal" if self.proved else f"{self.status}, bound {self._amount(self.bound)}"
-        where = "; ".join(listed(cut.points) for cut in self.cuts)
-        place = f"; cut after {where}" if where and len(where) < 120 else ""
-        if self.objective == "latency" and not self.cuts:
+        points = [listed(cut.points) for cut in self.cuts]
+        where = listed(points) if all(len(cut.points) == 1 for cut in self.cuts) else "; ".join(points)
+        place = f"; cut{'' if len(self.cuts) == 1 else 's'} after {where}" if where and len(where) < 120 else ""
+        parts = len(self)
+        if self.objective == "latency" and not self.cuts:  # two sides, of which one has nothing: one part
             side = next(stage.part for stage in self.stages if stage.calls)
-            place = f"; everything on the {side}"
-        return f"{len(self)} part{'' if len(self) == 1 else 's'}, {what} ({proof}){place}."
+            place, parts = f"; everything on the {side}", 1
+        return f"{plural(parts, 'part')}, {what} ({proof}){place}."
 
     def _amount(self, value: float) -> str:
         if self.unit == "seconds":
