@@ -8,12 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kerassplit_widget.structure.layout import lay_out
+from kerassplit_widget.structure.layout import lay_out, measure
 from kerassplit_widget.structure.layout.buses import _meet, _run_through, _side_by_side
 from kerassplit_widget.structure.layout.cells import Cell, Pattern, find_cells
 from kerassplit_widget.structure.layout.layered import LayeredGraph, bundled, layered_graph
 from kerassplit_widget.structure.layout.levels import levelings
-from kerassplit_widget.structure.layout.measure import Measurer
 from kerassplit_widget.structure.layout.ordering import Order
 from kerassplit_widget.structure.layout.search import Effort, ordered
 from kerassplit_widget.structure.layout.shapes import Spacing
@@ -188,8 +187,8 @@ def test_a_large_graph_has_less_to_spend_on_its_cores():
 
 def test_cores_numbered_alike_are_put_in_order_once(monkeypatch):
     ordered = []
-    canonical = Measurer._canonical
-    monkeypatch.setattr(Measurer, "_canonical", lambda self, core: ordered.append(core) or canonical(self, core))
+    canonical = measure.canonical_order
+    monkeypatch.setattr(measure, "canonical_order", lambda core, *rest: ordered.append(core) or canonical(core, *rest))
     bridge = [[1, 2], [2, 3], [3]]
     successors = [[3 * k + v for v in targets] for k in range(9) for targets in bridge] + [[]]
     layout = lay_out(successors)

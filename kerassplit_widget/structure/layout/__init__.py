@@ -8,10 +8,11 @@ that are built alike are drawn alike.
 Everything is worked out for a drawing that runs down. One that runs to the right is the same with
 x and y swapped, made for boxes of swapped sizes, so that its text stays horizontal.
 
-Reading order: `shapes` (the words), `measure` (sizes, inside out), `core` (what is neither series
-nor parallel) with `sketching` and its helpers `levels`, `layered`, `ordering`, `columns`, `stacking`,
-and `cells` and `composing` for what repeats in it, `place` (coordinates, outside in); `buses` (a
-tensor that is read all along), `frames` (outlines).
+Reading order: `shapes` and `routes` (the words), `measure` (sizes, inside out) with `branches`, `canonical` and
+`walking`, `core` (what is neither series nor parallel) with `sketching` and its helpers `levels`, `layered`,
+`ordering`, `columns`, `stacking`, and `cells` and `composing` for what repeats in it, `rough` (more in cores than can
+be drawn so well) with the rooms of that name, `place` (coordinates, outside in); `buses` (a tensor that is read all
+along), `frames` (outlines).
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ import numpy.typing as npt
 from kerassplit_widget.structure.layout.buses import on_every_path, tapped, without_bus
 from kerassplit_widget.structure.layout.measure import Measurer
 from kerassplit_widget.structure.layout.place import Placement, place
-from kerassplit_widget.structure.layout.shapes import Spacing, edge_ends, simplified
+from kerassplit_widget.structure.layout.routes import Lines
+from kerassplit_widget.structure.layout.shapes import Spacing, edge_ends
 from kerassplit_widget.structure.regions.reduction import Reduction
 from kerassplit_widget.structure.regions.tree import grown
 
@@ -124,7 +126,8 @@ def lay_out(
 
     Notes
     -----
-    Linear in the size of the graph and of the drawing, cores apart; the effort for one is bounded.
+    Linear in the size of the graph and of the drawing. Where many calls are in cores that differ, these are drawn less
+    well.
 
     Examples
     --------
@@ -158,18 +161,19 @@ def lay_out(
         )
         placement = place(tree, measurer.boxes, measurer.measure(tree), SPACING)
     if direction == "down" and free.any():
-        _free_above(placement, free.tolist())
+        placement = _free_above(placement, free)
     return _packed(successors, sizes, placement, direction, along)
 
 
-def _free_above(placement: Placement, free: Sequence[float]) -> None:
+def _free_above(placement: Placement, free: npt.NDArray[np.float32]) -> Placement:
     """Move boxes to the bottom of the room they have got; lines go on down to them."""
-    for call, more in enumerate(free):
-        placement.y[call] += more / 2
-    for edge, way in placement.routes.items():
-        _, v = edge_ends(edge)
-        if free[v]:
-            placement.routes[edge] = simplified((*way, way[-1] + 1j * free[v]))
+    more = free.astype(np.float64)
+    edges, counts, points = placement.routes
+    _, readers = edge_ends(edges)
+    longer = more[readers] > 0
+    ends = np.cumsum(counts)[longer]
+    points = np.insert(points, ends, points[ends - 1] + 1j * more[readers[longer]])
+    return Placement(placement.x, placement.y + more / 2, Lines(edges, counts + longer, points))
 
 
 def _with_a_bus(
@@ -197,9 +201,9 @@ def _with_a_bus(
     boxes = zip(*(side[taken.order].tolist() for side in sizes), strict=True)
     measurer = Measurer(boxes, SPACING, (), near, taken.aside, inputs, outputs)
     placed = place(body, measurer.boxes, measurer.measure(body), SPACING)
-    found = tapped(taken, placed, [measurer.boxes[i] for i in np.argsort(taken.order)], successors, SPACING)
-    spine = {found.x[call] for call in on_every_path(successors)} if found is not None else set()
-    return found if spine <= {0.0} else None
+    halves = sizes[0].astype(np.complex128) / 2 + 0.5j * sizes[1]
+    found = tapped(taken, placed, halves, successors, SPACING)
+    return found if found is not None and not found.x[on_every_path(successors)].any() else None
 
 
 def _sizes(size: npt.ArrayLike, n: int) -> npt.NDArray[np.float32]:
@@ -220,15 +224,14 @@ def _packed(
     along: slice,
 ) -> Layout:
     """Put coordinates and routes into arrays."""
-    way = placement.routes
-    routes = [way[u << 32 | v] for u, targets in enumerate(successors) for v in targets]
+    routes = placement.routes.simplified()
+    routes = routes.taken(np.argsort(routes.edges))  # by producer, then by consumer
     centres = np.array([placement.x, placement.y], dtype=np.float32).T[:, along]
-    flat = np.fromiter(chain.from_iterable(routes), dtype=np.complex64)
-    points = flat.view(np.float32).reshape(-1, 2)[:, along]
+    points = routes.points.astype(np.complex64).view(np.float32).reshape(-1, 2)[:, along]
     half = sizes / np.float32(2)
     readers = np.fromiter(map(len, successors), dtype=np.int32)
-    route_start = np.zeros(len(routes) + 1, dtype=np.int32)
-    np.cumsum([len(route) for route in routes], out=route_start[1:])
+    route_start = np.zeros(len(routes.counts) + 1, dtype=np.int32)
+    np.cumsum(routes.counts, out=route_start[1:])
     return Layout(
         x=centres[:, 0].copy(),
         y=centres[:, 1].copy(),

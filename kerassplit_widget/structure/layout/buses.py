@@ -8,7 +8,7 @@ alone; they are tied to where the other branches of their block part, by an edge
 from __future__ import annotations
 
 import heapq
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import chain, product
 from typing import NamedTuple, TypeAlias
@@ -17,7 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from kerassplit_widget.structure.layout.place import Placement
-from kerassplit_widget.structure.layout.shapes import Points, Shape, Spacing, edge_ends, edge_number, simplified
+from kerassplit_widget.structure.layout.routes import Complex, Lines, Numbers
+from kerassplit_widget.structure.layout.shapes import Spacing, edge_ends, edge_number
 from kerassplit_widget.structure.regions.dominators import immediate_dominators
 
 __all__ = ["Taken", "on_every_path", "tapped", "without_bus"]
@@ -27,9 +28,7 @@ _MAKERS = 6  # calls that make the tensor at most, itself left out
 _FAR = 0.25  # share of all calls that lie between its first and last reader at least
 
 Graph = Sequence[Sequence[int]]
-Complex: TypeAlias = npt.NDArray[np.complex128]
 Real: TypeAlias = npt.NDArray[np.float64]
-Numbers: TypeAlias = npt.NDArray[np.int64]
 
 
 def on_every_path(successors: Graph) -> list[int]:
@@ -114,7 +113,7 @@ class Taken:
         Old number.
     order : list of int
         Old numbers in the new order.
-    successors : list of list of int
+    successors : sequence of sequences of int
         New numbers.
     aside : set of int
         New numbers of the calls that need nothing but the bus.
@@ -122,7 +121,7 @@ class Taken:
 
     bus: int
     order: list[int]
-    successors: list[list[int]]
+    successors: Sequence[Sequence[int]]
     aside: set[int]
 
 
@@ -148,9 +147,11 @@ def without_bus(successors: Graph, wanted: Collection[int]) -> Taken | None:
     if bus is None:
         return None
     only = _hanging(successors, before, bus)
-    gone = {bus, *only}
-    edges: list[Collection[int]] = list(successors)
+    edges: list[Sequence[int]] = list(successors)
     edges[bus] = ()
+    if not only:  # nothing must be tied to the rest, and calls keep their numbers
+        return Taken(bus, list(range(len(edges))), edges, set())
+    gone = {bus, *only}
     dominator = immediate_dominators(
         [sources if gone.isdisjoint(sources) else [u for u in sources if u not in gone] for sources in before]
     )  # of what hangs on the bus it is -1 and not used
@@ -199,7 +200,7 @@ def _topological(edges: Sequence[Collection[int]]) -> list[int]:
 def tapped(
     taken: Taken,
     placed: Placement,
-    boxes: Sequence[Shape],
+    halves: Complex,
     successors: Graph,
     space: Spacing,
 ) -> Placement | None:
@@ -210,8 +211,8 @@ def tapped(
     taken : Taken
     placed : Placement
         Of the graph in it, new numbers.
-    boxes : sequence of Shape
-        Of the calls, old numbers.
+    halves : ndarray of complex
+        Half the width and the height of each call's box, old numbers.
     successors : sequence of sequences of int
         With the edges out of the bus, old numbers.
     space : Spacing
@@ -222,40 +223,40 @@ def tapped(
         Old numbers. None if the bus would cross a line or run through a box.
     """
     n = len(taken.order)
-    x, y = [0.0] * n, [0.0] * n
-    for i, call in enumerate(taken.order):
-        x[call], y[call] = placed.x[i], placed.y[i]
-    order, aside = taken.order, taken.aside
+    order = np.array(taken.order)
+    x, y = np.zeros(n), np.zeros(n)
+    x[order], y[order] = placed.x, placed.y
+    is_aside = np.zeros(n, dtype=bool)
+    is_aside[list(taken.aside)] = True
+    producers, consumers = edge_ends(placed.routes.edges)
     # What is tied to the rest does not read it.
-    routes = {
-        edge_number(order[a], order[b]): way
-        for edge, way in placed.routes.items()
-        for a, b in (edge_ends(edge),)
-        if b not in aside or a in aside
-    }
-    bus, readers = taken.bus, successors[taken.bus]
-    start = y[bus] + boxes[bus].height / 2
-    tops = {v: y[v] - boxes[v].height / 2 for v in readers}
-    if min(tops.values()) - space.rank < start:
+    drawn = np.flatnonzero(~is_aside[consumers] | is_aside[producers])
+    routes = placed.routes.taken(drawn)
+    routes = routes._replace(edges=edge_number(order[producers[drawn]], order[consumers[drawn]]))
+    bus, readers = taken.bus, np.array(successors[taken.bus])
+    start = float(y[bus] + halves[bus].imag)
+    tops = y[readers] - halves[readers].imag
+    if tops.min() - space.rank < start:
         return None
-    centres = np.array(x) + 1j * np.array(y)
-    halves = np.array([complex(box.right, box.height / 2) for box in boxes])
+    centres = x + 1j * y
     lines = _pieces(routes)
-    trunk = max(x[bus], _right_of(start, max(tops.values()), centres, halves, lines) + space.lane)
-    taps: dict[int, Points] = {}
-    for v in readers:
-        turn = tops[v] - space.rank
-        lead = [complex(x[bus], start)]
-        if trunk != x[bus]:
-            lead.append(complex(trunk, start + space.rank))
-        if turn < lead[-1].imag:
-            return None
-        taps[edge_number(bus, v)] = simplified((*lead, complex(trunk, turn), complex(x[v], tops[v])))
+    trunk = max(x[bus], _right_of(start, tops.max(), centres, halves, lines) + space.lane)
+    lead = [complex(x[bus], start)]
+    if trunk != x[bus]:
+        lead.append(complex(trunk, start + space.rank))
+    turns = tops - space.rank
+    if turns.min() < lead[-1].imag:
+        return None
+    ways = np.empty((len(readers), len(lead) + 2), dtype=np.complex128)
+    ways[:, :-2] = lead
+    ways[:, -2], ways[:, -1] = trunk + 1j * turns, x[readers] + 1j * tops
+    taps = Lines(edge_number(np.full(len(readers), bus), readers), np.full(len(ways), ways.shape[1]), ways.ravel())
     slants = _pieces(taps)
     slants = slants.only(slants.start.real != slants.end.real)  # their trunk is beyond all that could be met
     if not _is_clear(slants, lines, centres, halves):
         return None
-    return Placement(x, y, {**routes, **taps})
+    together = Lines(*(np.concatenate(pair) for pair in zip(routes, taps, strict=True)))
+    return Placement(x, y, together)
 
 
 class _Pieces(NamedTuple):
@@ -270,12 +271,11 @@ class _Pieces(NamedTuple):
         return _Pieces(self.start[chosen], self.end[chosen], self.source[chosen], self.target[chosen])
 
 
-def _pieces(routes: Mapping[int, Points]) -> _Pieces:
-    count = np.fromiter(map(len, routes.values()), dtype=np.intp)
-    points = np.fromiter(chain.from_iterable(routes.values()), dtype=np.complex128)
-    edges = np.repeat(np.fromiter(routes, dtype=np.int64), count - 1)
-    start = np.delete(np.arange(len(points)), np.cumsum(count) - 1)
-    return _Pieces(points[start], points[start + 1], *edge_ends(edges))
+def _pieces(routes: Lines) -> _Pieces:
+    routes = routes.simplified()
+    edges = np.repeat(routes.edges, routes.counts - 1)
+    start = np.delete(np.arange(len(routes.points)), np.cumsum(routes.counts) - 1)
+    return _Pieces(routes.points[start], routes.points[start + 1], *edge_ends(edges))
 
 
 def _right_of(top: float, bottom: float, centres: Complex, halves: Complex, lines: _Pieces) -> float:

@@ -78,18 +78,28 @@ def core_shape(
     sketch = _sketch(plan, labels, [*rows, *([0, item] for item in joined)], space, effort, torn=torn)
     if sketch is None:
         return None
-    middles = items.of_edge
-    ways = [way for end, middle in zip(ends, middles, strict=True) for way in items.ways(sketch, end, middle)]
+    ways = [items.ways(sketch, end, middle) for end, middle in zip(ends, items.of_edge, strict=True)]
+    last = len(boxes) + 1
+    inner = [i for i, (a, b) in enumerate(ends) if a and b != last and items.of_edge[i] is None]
+    outer = sorted(set(range(len(ends))).difference(inner))
+    ready = [ways[i][0] for i in inner]
+    parts = [way for i in outer for way in ways[i]]
     return CoreShape(
         number,
         sketch.left,
         sketch.right,
         sketch.top[-1],
         items.calls,
-        tuple(complex(sketch.x[item], sketch.top[item] + items.boxes[item][2] / 2) for item in items.of_call[1:-1]),
-        tuple([None if middle is None else _block(sketch, middle) for middle in middles]),
-        np.fromiter(chain.from_iterable(ways), dtype=np.complex128),
-        [0, *accumulate(map(len, ways))],
+        np.array(
+            [complex(sketch.x[item], sketch.top[item] + items.boxes[item][2] / 2) for item in items.of_call[1:-1]]
+        ),
+        inner,
+        [len(way) for way in ready],
+        np.fromiter(chain.from_iterable(ready), dtype=np.complex128),
+        outer,
+        [None if (item := items.of_edge[i]) is None else _block(sketch, item) for i in outer],
+        tuple(chain.from_iterable(parts)),
+        [0, *accumulate(map(len, parts))],
         tapped=any(shape.tapped for shape in (*boxes, *blocks)),
     )
 

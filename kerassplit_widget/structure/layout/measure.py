@@ -6,18 +6,23 @@ construction, and a network of a thousand equal blocks measures one of them.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
-from itertools import groupby
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from operator import itemgetter
+from typing import TypeAlias
 
+from kerassplit_widget.structure.layout.branches import parallel_shape
+from kerassplit_widget.structure.layout.canonical import canonical_order
 from kerassplit_widget.structure.layout.core import core_shape
+from kerassplit_widget.structure.layout.rough import LIMIT, repeating, rough_shapes
+from kerassplit_widget.structure.layout.rough_graph import Core, Items, items_of
 from kerassplit_widget.structure.layout.search import Effort
-from kerassplit_widget.structure.layout.shapes import Measured, ParallelShape, Shape, Spacing
+from kerassplit_widget.structure.layout.shapes import Measured, Shape, Spacing
+from kerassplit_widget.structure.layout.walking import listed, rests_after, waves
 from kerassplit_widget.structure.regions.tree import SOURCE, Region
 
 __all__ = ["Measurer"]
 
-_DOMINANT = 0.55  # share of the calls, from which on a branch stands on the axis
+_Key: TypeAlias = tuple[tuple[bool, bool], Hashable, Hashable, tuple[int, ...]]  # the last are the children of a core
 
 
 class Measurer:
@@ -57,42 +62,108 @@ class Measurer:
         self._ranks: tuple[dict[int | Region, int], ...] = tuple(
             {call: i for i, call in enumerate(calls)} for calls in (inputs, outputs)
         )
+        self._ranked = any(self._ranks)
         self._colours: dict[Hashable, int] = {}
-        self._cores: dict[Hashable, tuple[Shape | None, list[int]]] = {}  # by how a core is numbered: also its slots
+        self._keys: dict[Region, _Key] = {}
+        self._in_cores = 0  # calls met so far, those of cores that look like one before left out
+        # By how a core is numbered, with what sorts its children by slot.
+        self._cores: dict[
+            Hashable, tuple[Shape | None, Callable[[Sequence[int | Region]], tuple[int | Region, ...]]]
+        ] = {}
         self._measured: dict[Region, Measured] = {}
-        self._completed: dict[int | Region, tuple[Region, int]] = {}  # by core: the one made of it, and where that ends
+        self._completed: dict[Hashable, tuple[Region, int]] = {}  # by core: the one made of it, and where that ends
+        self._plain = self._series(Region("series", 0, 0, (), 0), (False, False))  # most edges of cores
 
     def measure(self, tree: Region) -> dict[Region, Measured]:
         """Shapes of all regions in `tree`, children before parents."""
         sink = tree.exit
-        plain: Measured | None = None  # most regions of a graph with cores are plain edges
-        regions = list(tree.walk())
-        place_of = {
-            child: (region.children, i + 1)
-            for region in regions
-            if region.kind == "series"
-            for i, child in enumerate(region.children)
-            if isinstance(child, Region) and child.kind == "core"
+        regions, around = listed(tree)
+        cores = [i for i, region in enumerate(regions) if region.kind == "core"]
+        place_of: dict[Region, tuple[Sequence[int | Region], int]] = {
+            child: (regions[i].children, place + 1)
+            for i in {around[core] for core in cores}
+            for place, child in enumerate(regions[i].children)
+            if isinstance(child, Region)
         }
-        found: Measured | None
-        for region in reversed(regions):
-            if not region.children:
-                plain = plain or self._series(region, (False, False))
-                self._measured[region] = plain
-                continue
-            # At an open end there are no edges to fan out, and branches are aligned to the other.
-            open_ends = (region.entry == SOURCE, region.exit == sink)
-            if any(self._ranks):
-                self._rank(region, open_ends)
-            if region.kind == "series":
-                found = self._series(region, open_ends)
-            elif region.kind == "parallel":
-                found = self._parallel(region, open_ends)
-            else:
-                found = self._complete(region, *place_of[region]) or self._core(region, open_ends)
-            assert found is not None  # only a torn core has no shape
-            self._measured[region] = found
+        crowded = sum([regions[i].size for i in cores]) > LIMIT
+        for wave in waves(regions, around) if crowded else (regions[::-1],):
+            if crowded:
+                self._draw_roughly([region for region in wave if region.kind == "core"], sink)
+            for region in wave:
+                if region not in self._measured:
+                    self._measured[region] = self._measure(region, sink, place_of)
         return self._measured
+
+    def _measure(
+        self, region: Region, sink: int, place_of: Mapping[Region, tuple[Sequence[int | Region], int]]
+    ) -> Measured:
+        if not region.children:
+            return self._plain
+        open_ends = self._open_ends(region, sink)
+        if region.kind == "series":
+            return self._series(region, open_ends)
+        if region.kind == "parallel":
+            return self._parallel(region, open_ends)
+        found = self._complete(region, *place_of[region]) or self._core(region, open_ends)
+        assert found is not None  # only a torn core has no shape
+        return found
+
+    def _open_ends(self, region: Region, sink: int) -> tuple[bool, bool]:
+        """Tell which ends are open: there are no edges to fan out, and branches are aligned to the other."""
+        open_ends = (region.entry == SOURCE, region.exit == sink)
+        if self._ranked:
+            self._rank(region, open_ends)
+        return open_ends
+
+    def _draw_roughly(self, regions: Sequence[Region], sink: int) -> None:
+        """Draw roughly what `rough` says of these cores, in which all is measured."""
+        new: dict[_Key, Region] = {}
+        for region in regions:
+            key = self._keys[region] = self._core_key(region, self._open_ends(region, sink))
+            if (False, key) not in self._cores:
+                new.setdefault(key, region)
+        items = self._items(new.values(), sink)
+        repeated = repeating(items)
+        if any(repeated):
+            new = {key: region for (key, region), out in zip(new.items(), repeated, strict=True) if not out}
+            items = self._items(new.values(), sink)
+        self._in_cores += len(items.calls)
+        if not new or self._in_cores <= LIMIT:
+            return
+        sizes = [region.size for region in new.values()]
+        wishes = self._wishes(new.values(), items, sink)
+        shapes = rough_shapes(items, sizes, len(self._shapes) + 1, wishes, self.spacing)
+        for key, shape in zip(new, list(shapes), strict=True):
+            self._shapes["rough", key] = shape
+            calls = [i for i, child in enumerate(key[-1]) if child < 0]
+            edges = [i for i, child in enumerate(key[-1]) if child >= 0]
+            self._cores[False, key] = shape, itemgetter(*calls, *edges)
+        for region in regions:
+            if self._keys[region] in new:
+                found = self._core(region, (False, False))  # its key is known
+                assert found is not None
+                self._measured[region] = found
+
+    def _items(self, regions: Iterable[Region], sink: int) -> Items:
+        cores = [Core(self._keys[region][-1], (region.entry == SOURCE, region.exit == sink)) for region in regions]
+        return items_of(cores, list(self._shapes.values()), self._plain.shape.number)
+
+    def _wishes(self, regions: Iterable[Region], items: Items, sink: int) -> dict[int, list[list[int]]]:
+        """List for some cores the items that are to stand in an order, as `rough_shapes` takes them."""
+        found = {}
+        for i, region in enumerate(regions if self._ranked or any(items.tapped) else ()):
+            own, edges = region.own_calls, region.regions
+            calls, blocks = items.inside(i)
+            # What is joined with a bus stands on the right of the entry.
+            entry = int(items.entries[i])
+            rows = [[entry, item] for item, call in zip(calls, own, strict=True) if self.boxes[call].tapped]
+            inner = iter(blocks)
+            pieces = [*calls, *(next(inner) if edge.children else -1 for edge in edges)]
+            for row in self._wanted(own, edges, (region.entry == SOURCE, region.exit == sink)):
+                rows.append([pieces[j] for j in row if pieces[j] >= 0])
+            if rows:
+                found[i] = rows
+        return found
 
     def _box(self, size: tuple[float, float], tapped: bool, aside: bool) -> Shape:
         key = (size, tapped, aside)
@@ -120,7 +191,10 @@ class Measurer:
         return None
 
     def _shape(self, region: Region) -> Shape:
-        return self._measured[region].shape
+        return (self._measured[region] if region.children else self._plain).shape
+
+    def _number(self, region: Region) -> int:
+        return self._measured[region].shape.number
 
     def _series(self, region: Region, open_ends: tuple[bool, bool]) -> Measured:
         children = self._with_completed(region.children) if self._completed else region.children
@@ -143,21 +217,20 @@ class Measurer:
         if children:
             fans += not (open_ends[0] or isinstance(children[0], int))
             fans += not (open_ends[1] or isinstance(children[-1], int))
-        numbers = [
-            boxes[child].number if isinstance(child, int) else measured[child].shape.number for child in children
-        ]
+        numbers = [(boxes[child] if isinstance(child, int) else measured[child].shape).number for child in children]
         return "series", fans, tuple(numbers)
 
     def _parallel(self, region: Region, open_ends: tuple[bool, bool]) -> Measured:
-        branches = self._in_order(region.regions, open_ends)
+        children: Sequence[Region] = region.children  # type: ignore[assignment]  # no call is in parallel to others
+        branches = self._in_order(children, open_ends) if self._ranked else None
         ordered = branches is not None
         if branches is None:
-            branches = sorted(region.regions, key=lambda branch: self._shape(branch).number)
-        inner = [self._shape(branch) for branch in branches]
-        key = ("parallel", open_ends, ordered, *(shape.number for shape in inner))
+            branches = sorted(children, key=self._number)
+        key = ("parallel", open_ends, ordered, *map(self._number, branches))
         shape = self._shapes.get(key)
         if shape is None:
-            shape = _parallel_shape(len(self._shapes) + 1, inner, region.size, open_ends, self.spacing, ordered=ordered)
+            inner = [self._shape(branch) for branch in branches]
+            shape = parallel_shape(len(self._shapes) + 1, inner, region.size, open_ends, self.spacing, ordered=ordered)
             self._shapes[key] = shape
         return Measured(shape, tuple(branches))
 
@@ -180,61 +253,57 @@ class Measurer:
         known by what lies between two calls, which then does so in the core too. The core is the one before place
         `start` of a series.
         """
+        rests = rests_after(series, start, core.size)
+        if not rests:
+            return None
         sizes: dict[int, set[int]] = {}
         for edge in core.regions:
             if edge.size:
-                sizes.setdefault(edge.size, set()).add(self._shape(edge).number)
-        size, longest = 0, max(sizes, default=0)
-        for end in range(start + 1, len(series)):
-            child = series[end]
-            if isinstance(child, int):
-                rest = series[start + 1 : end]
-                known = self._shapes.get(self._series_key(rest, (False, False))) if size in sizes else None
-                if known is not None and known.number in sizes[size]:
-                    edge = Region("series", core.exit, child, tuple(rest), size)
-                    self._measured[edge] = Measured(known, edge.children)
-                    whole = Region("core", core.entry, child, (*core.children, core.exit, edge), core.size + size + 1)
-                    open_ends = (core.entry == SOURCE, False)
-                    if any(self._ranks):
-                        self._rank(whole, open_ends)
-                    found = self._core(whole, open_ends, torn=True)
-                    if found is not None:
-                        self._completed[core] = whole, end
-                        self._measured[whole] = found
-                        return found
-            elif child.kind == "core":
-                break
-            size += child.size if isinstance(child, Region) else 1
-            if size > longest:
-                break
+                sizes.setdefault(edge.size, set()).add(self._number(edge))
+        for end, size in rests:
+            rest, exit_ = series[start + 1 : end], series[end]
+            known = self._shapes.get(self._series_key(rest, (False, False))) if size in sizes else None
+            if known is not None and known.number in sizes[size]:
+                assert isinstance(exit_, int)
+                edge = Region("series", core.exit, exit_, tuple(rest), size)
+                self._measured[edge] = Measured(known, edge.children)
+                whole = Region("core", core.entry, exit_, (*core.children, core.exit, edge), core.size + size + 1)
+                found = self._core(whole, self._open_ends(whole, -1), torn=True)
+                if found is not None:
+                    self._completed[core] = whole, end
+                    self._measured[whole] = found
+                    return found
         return None
 
+    def _core_key(self, region: Region, open_ends: tuple[bool, bool]) -> _Key:
+        """Tell cores apart by how they are numbered."""
+        measured, boxes, bus, plain = self._measured, self.boxes, self.bus, self._plain.shape.number
+        calls = (region.entry, *region.own_calls)
+        local = {call: i for i, call in enumerate(calls)}
+        # Calls and edges as they come: the edges into a call before it. So this tells where each leads, too.
+        children = [
+            -boxes[child].number
+            if isinstance(child, int)
+            else local[child.entry] << 32 | (measured[child].shape.number if child.children else plain)
+            for child in region.children
+        ]
+        wanted = self._wanted(calls[1:], region.regions, open_ends) if self._ranked else ()
+        return open_ends, wanted, tuple([local[call] for call in calls if call in bus]) if bus else (), tuple(children)
+
     def _core(self, region: Region, open_ends: tuple[bool, bool], *, torn: bool = False) -> Measured | None:
-        own, edges = region.own_calls, region.regions
-        pieces: tuple[int | Region, ...] = (*own, *edges)
-        measured, boxes, bus = self._measured, self.boxes, self.bus
-        local = {call: i for i, call in enumerate((region.entry, *own, region.exit))}
-        key = (
-            torn,
-            open_ends,
-            self._wanted(own, edges, open_ends),
-            tuple([local[call] for call in (region.entry, *own) if call in bus]) if bus else (),
-            tuple([boxes[call].number for call in own]),
-            tuple([local[edge.entry] for edge in edges]),
-            tuple([local[edge.exit] for edge in edges]),
-            tuple([measured[edge].shape.number for edge in edges]),
-        )
-        known = self._cores.get(key)
-        if known is None:
-            calls = self._canonical(region)
+        key = torn, self._keys.get(region) or self._core_key(region, open_ends)
+        if key not in self._cores:
+            kind = {call: (self.boxes[call].number, call in self.bus) for call in region.own_calls}
+            numbers = [self._shape(edge).number for edge in region.regions]
+            calls = canonical_order(region, kind, numbers, self._colours)
             local = {call: i for i, call in enumerate((region.entry, *calls, region.exit))}
-            in_order = sorted(edges, key=lambda edge: (local[edge.exit], local[edge.entry]))
-            arranged: tuple[int | Region, ...] = (*calls, *in_order)
-            slot = {piece: i for i, piece in enumerate(pieces)}
-            shape = self._core_shape(region, calls, in_order, open_ends, torn=torn)
-            known = self._cores[key] = (shape, [slot[piece] for piece in arranged])
-        shape, slots = known
-        return None if shape is None else Measured(shape, tuple([pieces[i] for i in slots]))
+            edges = sorted(region.regions, key=lambda edge: (local[edge.exit], local[edge.entry]))
+            slot = {child: i for i, child in enumerate(region.children)}
+            pieces: tuple[int | Region, ...] = (*calls, *edges)
+            shape = self._core_shape(region, calls, edges, open_ends, torn=torn)
+            self._cores[key] = (shape, itemgetter(*[slot[piece] for piece in pieces]))
+        shape, in_slots = self._cores[key]
+        return None if shape is None else Measured(shape, in_slots(region.children))
 
     def _core_shape(
         self, region: Region, calls: Sequence[int], edges: Sequence[Region], open_ends: tuple[bool, bool], *, torn: bool
@@ -262,7 +331,7 @@ class Measurer:
         self, calls: Sequence[int], edges: Sequence[Region], open_ends: tuple[bool, bool]
     ) -> tuple[tuple[int, ...], ...]:
         """List what holds inputs and outputs, each in their order: calls by place, then edges."""
-        if not any(self._ranks):
+        if not self._ranked:
             return (), ()
         pieces = (*calls, *edges)
         rows = []
@@ -270,34 +339,6 @@ class Measurer:
             ranked = sorted((ranks[piece], i) for i, piece in enumerate(pieces) if piece in ranks) if is_open else []
             rows.append(tuple(i for _, i in ranked))
         return tuple(rows)
-
-    def _canonical(self, core: Region) -> list[int]:
-        """Sort the core's own calls topologically, by structure instead of by number.
-
-        Calls are told apart by their depth, by what they are themselves and by all that comes before
-        and after them. Calls that are still alike, nearly always interchangeable ones, keep their order.
-        """
-        depth = dict.fromkeys((core.entry, *core.own_calls, core.exit), 0)
-        for edge in core.regions:  # topological: the edges into a call come before those out of it
-            depth[edge.exit] = max(depth[edge.exit], depth[edge.entry] + 1)
-        numbers = [self._shape(edge).number for edge in core.regions]
-        links = [(e.exit, e.entry, k) for e, k in zip(core.regions, numbers, strict=True)]
-        kind = {call: (self.boxes[call].number, call in self.bus) for call in core.own_calls}
-        above = self._colours_along(links, kind)
-        # Walk from the exit up.
-        below = self._colours_along([(-u, -v, k) for v, u, k in links], {-call: what for call, what in kind.items()})
-        return sorted(core.own_calls, key=lambda c: (depth[c], above[c], below[-c], c))
-
-    def _colours_along(self, links: Iterable[tuple[int, int, int]], kind: Mapping[int, Hashable]) -> dict[int, int]:
-        """Give calls numbers by what they are and what leads to them; equal numbers mean equal surroundings.
-
-        A link says: to this call, from that one (a smaller number), over a block with this shape.
-        """
-        colours: dict[int, int] = {}
-        for call, group in groupby(sorted(links), key=itemgetter(0)):
-            key = (kind.get(call), *sorted((colours.get(other, 0), number) for _, other, number in group))
-            colours[call] = self._colours.setdefault(key, len(self._colours) + 1)
-        return colours
 
 
 def _series_shape(number: int, inner: Sequence[Shape], size: int, fans: int, space: Spacing) -> Shape:
@@ -308,91 +349,3 @@ def _series_shape(number: int, inner: Sequence[Shape], size: int, fans: int, spa
     tapped = any(shape.tapped for shape in inner)
     aside = bool(inner) and all(shape.aside for shape in inner)
     return Shape(number, left, right, height, size, tapped=tapped, aside=aside)
-
-
-def _parallel_shape(
-    number: int,
-    inner: Sequence[Shape],
-    size: int,
-    open_ends: tuple[bool, bool],
-    space: Spacing,
-    *,
-    ordered: bool,
-) -> ParallelShape:
-    """Put branches side by side, the skip in a lane on the lighter side, what hangs on a bus to the right."""
-    branches = [i for i, shape in enumerate(inner) if shape.size and not shape.aside]
-    height = max(shape.height for shape in inner)
-    tapped = any(shape.tapped for shape in inner)
-    side_by_side = _in_a_row if ordered else _side_by_side
-    axis, left, right = side_by_side([inner[i] for i in branches], size, space)
-    across = dict(zip(branches, axis, strict=True))
-    for i, shape in enumerate(inner):
-        if shape.aside:
-            across[i] = right + space.node + shape.left
-            right = across[i] + shape.right
-        elif not shape.size and not branches:
-            across[i] = 0.0
-        elif not shape.size and right <= left and not tapped:
-            right += space.lane
-            across[i] = right
-        elif not shape.size:
-            left += space.lane
-            across[i] = -left
-    slots = []
-    for i, shape in enumerate(inner):
-        slack = height - shape.height if shape.size else 0.0
-        # Inputs stand close to what reads them, outputs close to what makes them.
-        y = {(True, False): slack, (False, False): slack / 2}.get(open_ends, 0.0)
-        slots.append(complex(across[i], y))
-    return ParallelShape(number, left, right, height, size, tuple(slots), tapped=tapped)
-
-
-def _side_by_side(inner: Sequence[Shape], size: int, space: Spacing) -> tuple[list[float], float, float]:
-    """Axes of the branches, and the room to the left and right of the common axis.
-
-    A branch with at least 55 % of the calls goes on the axis and the others beside it, each on the
-    side that is lighter so far. Otherwise the row is centred, the largest branch in the middle.
-    Between a branch that is joined with a bus and the bus on the right are only others such.
-    """
-    tapped = any(shape.tapped for shape in inner)
-    by_size = sorted(range(len(inner)), key=lambda i: (-inner[i].size, inner[i].number, i))
-    if not inner:
-        return [], space.lane / 2, space.lane / 2
-    first = inner[by_size[0]]
-    axis = [0.0] * len(inner)
-    left, right = first.left, first.right
-    for i in by_size[1:]:
-        shape = inner[i]
-        if shape.tapped if tapped else right <= left:
-            axis[i] = right + space.node + shape.left
-            right = axis[i] + shape.right
-        else:
-            axis[i] = -(left + space.node + shape.right)
-            left = -axis[i] + shape.left
-    if first.size < _DOMINANT * size and len(inner) % 2 == 0:  # an odd row has its middle on the axis
-        shift = (left - right) / 2
-        axis = [x + shift for x in axis]
-        left = right = (left + right) / 2
-    return axis, left, right
-
-
-def _in_a_row(inner: Sequence[Shape], size: int, space: Spacing) -> tuple[list[float], float, float]:
-    """Do the same for branches that keep their order from left to right."""
-    n = len(inner)
-    pivot = max(range(n), key=lambda i: inner[i].size)
-    alone = inner[pivot].size >= _DOMINANT * size
-    if not alone:
-        pivot = n // 2
-    axis = [0.0] * n
-    left, right = inner[pivot].left, inner[pivot].right
-    for i in range(pivot + 1, n):
-        axis[i] = right + space.node + inner[i].left
-        right = axis[i] + inner[i].right
-    for i in range(pivot - 1, -1, -1):
-        axis[i] = -(left + space.node + inner[i].right)
-        left = -axis[i] + inner[i].left
-    if not alone and n % 2 == 0:
-        shift = (left - right) / 2
-        axis = [x + shift for x in axis]
-        left = right = (left + right) / 2
-    return axis, left, right

@@ -189,17 +189,26 @@ class Order:
 
     def _sift(self, run: int) -> int:
         """Put a run where it is best; tell how many crossings that adds, which is never more than 0."""
-        place = self.place
+        place, swap = self.place, self._swap
         near = sorted(self._neighbours(run), key=place.__getitem__)
         here = place[run]
         middle = bisect_right(near, here, key=place.__getitem__)
         least, best = 0, -1
-        for way in (range(middle, len(near)), range(middle - 1, -1, -1)):
-            change = 0
-            for i in way:
-                change += self._pass(run, near[i], rightwards=i >= middle)
-                if change < least:
-                    least, best = change, i
+        # As `_pass` does, whose calls would add up here.
+        change = 0
+        for i in range(middle, len(near)):
+            other = near[i]
+            place[run] = place[other] - 0.5
+            change += swap(run, other)
+            if change < least:
+                least, best = change, i
+        change = 0
+        for i in range(middle - 1, -1, -1):
+            other = near[i]
+            place[run] = place[other] + 0.5
+            change += swap(other, run)
+            if change < least:
+                least, best = change, i
         place[run] = here
         if best >= 0:
             self._move(run, near[best], after=best >= middle)
@@ -235,22 +244,19 @@ class Order:
         bottom = left_bottom if left_bottom < right_bottom else right_bottom
         lefts, rights = self.below[left], self.below[right]
         alone: tuple[Sequence[int], Sequence[int]] = (left,), (right,)
-        meetings = [
-            (
-                self.above[left] if left_top == top else alone[0],
-                self.above[right] if right_top == top else alone[1],
-            )
-        ]
+        upper = self.above[left] if left_top == top else alone[0], self.above[right] if right_top == top else alone[1]
         change = 0
+        meetings: Sequence[tuple[Sequence[int], Sequence[int]]]
         if top == bottom:  # as most do
-            meetings.append((lefts.get(top, alone[0]), rights.get(top, alone[1])))
+            meetings = (upper, (lefts.get(top, alone[0]), rights.get(top, alone[1])))
         else:
             levels = {t for ends in (lefts, rights) for t in ends if top <= t <= bottom}
-            meetings += [(lefts.get(t, alone[0]), rights.get(t, alone[1])) for t in levels]
+            meetings = [upper, *((lefts.get(t, alone[0]), rights.get(t, alone[1])) for t in levels)]
             # Where both runs go on, these two pieces never cross, though they change places on both levels.
             change = -len(levels) + (bottom in levels)
+        steps = 0
         for some, others in meetings:
-            self.steps += 1 + len(some) * len(others)
+            steps += 1 + len(some) * len(others)
             for a in some:
                 here = place[a]
                 for b in others:
@@ -261,6 +267,7 @@ class Order:
                         change -= 1
                     elif port and (left, a) in port:  # the same run, and one with ports
                         change += 1 if port[left, a] < port[right, a] else -1
+        self.steps += steps
         return change
 
     def _move(self, run: int, other: int, *, after: bool) -> None:

@@ -13,6 +13,7 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from kerassplit_widget.structure.layout.routes import Complex
 from kerassplit_widget.structure.regions.tree import Region
 
 __all__ = [
@@ -46,8 +47,8 @@ def simplified(points: Iterable[complex]) -> Points:
     return tuple(kept)
 
 
-def edge_number(producer: int, consumer: int) -> int:
-    """Make one number of the two ends of an edge, as a point is one object.
+def edge_number(producer: Number, consumer: Number) -> Number:
+    """Make one number of the two ends of an edge, as a point is one object; or of the ends of an array of edges.
 
     Examples
     --------
@@ -106,16 +107,22 @@ class Block:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CoreShape(Shape):
-    """A core: `calls` are the centres of its own calls, `blocks` what lies on its edges, both in slot order.
+    """A core: `calls` are the centres of its own calls, in slot order; its edges are `inner` and `outer`, by slot.
 
-    A plain edge has no block (None). The way to the block of edge i, or to its lower end, leads through
-    ``points[starts[2 * i]:starts[2 * i + 1]]``, the way on from there through those up to ``starts[2 * i + 2]``. Ways
-    begin at the core's top if they come from the entry, and end at its bottom if they lead to the exit.
+    Inner edges are plain ones between two of its calls. Their routes are ready, `inner_counts` of the `inner_points`
+    each. Of the others, `blocks` are what lies on them; a plain one has no block (None). The way to the block of outer
+    edge i, or to its lower end, leads through ``points[starts[2 * i]:starts[2 * i + 1]]``, the way on from there
+    through those up to ``starts[2 * i + 2]``. Ways begin at the core's top if they come from the entry, and end at its
+    bottom if they lead to the exit.
     """
 
-    calls: Points
-    blocks: tuple[Block | None, ...]
-    points: npt.NDArray[np.complex128]
+    calls: Complex
+    inner: list[int]
+    inner_counts: list[int]
+    inner_points: Complex
+    outer: list[int]
+    blocks: list[Block | None]
+    points: Points
     starts: list[int]
 
 
