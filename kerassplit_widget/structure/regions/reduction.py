@@ -160,15 +160,16 @@ class Reduction:
         for u, v in self._mutually_dominating():
             # Where the reduction has made a single edge of the pair by now, it may have joined that
             # edge with the next: then v is gone, and a walk from u would run past it.
-            inner = self._between(u, v) if self._ins[v] else []
-            if not inner:
+            readers = self._between(u, v) if self._ins[v] else {}
+            if len(readers) < 2:
                 continue
+            inner = sorted(readers)[1:]
             core = Contracted(inner, [], [], [])
             for a in (u, *inner):
-                readers = self._readers(a)
-                core.sources.extend([a] * len(readers))
-                core.targets.extend(readers)
-                core.ropes.extend([ropes.pop(a * base + b) for b in readers])
+                read_by, first = readers[a], a * base
+                core.sources.extend([a] * len(read_by))
+                core.targets.extend(read_by)
+                core.ropes.extend([ropes.pop(first + b) for b in read_by])
                 self._outs[a] = self._out_sum[a] = 0
             for b in inner:
                 self._ins[b] = self._in_sum[b] = 0
@@ -207,13 +208,16 @@ class Reduction:
         ]
         return sorted(pairs, key=lambda pair: pair[1] - pair[0])
 
-    def _between(self, u: int, v: int) -> list[int]:
-        """List the vertices between u and v, its post-dominator, both left out; ascending."""
-        seen = {v}
+    def _between(self, u: int, v: int) -> dict[int, list[int]]:
+        """Find u and the vertices between it and v, its post-dominator, which is left out, each with its readers."""
+        found: dict[int, list[int]] = {}
+        seen = {u, v}
         stack = [u]
         while stack:
-            fresh = [b for b in self._readers(stack.pop()) if b not in seen]
-            seen.update(fresh)
-            stack += fresh
-        seen.discard(v)
-        return sorted(seen)
+            a = stack.pop()
+            readers = found[a] = self._readers(a)
+            for b in readers:
+                if b not in seen:
+                    seen.add(b)
+                    stack.append(b)
+        return found

@@ -208,8 +208,16 @@ def _unroll_parallel(draft: _Draft, rope: Merged) -> Iterator[tuple[_Draft, Rope
 
 
 def _unroll_core(draft: _Draft, rope: Contracted) -> Iterator[tuple[_Draft, Rope]]:
-    draft.children += rope.calls
-    for a, b, edge in zip(rope.sources, rope.targets, rope.ropes, strict=True):
+    """Fill a core: each call after the edges to it, which come by the calls they come from."""
+    # Numbers and not pairs: there are many, and the garbage collector would look at each.
+    keys = [b * _LARGE + a for a, b in zip(rope.sources, rope.targets, strict=True)]
+    calls = iter(rope.calls)
+    call = next(calls)
+    for i in sorted(range(len(keys)), key=keys.__getitem__):
+        a, b, edge = rope.sources[i], rope.targets[i], rope.ropes[i]
+        while call < b:
+            draft.children.append(call)
+            call = next(calls, _LARGE)
         if edge is None:
             draft.children.append(Region("series", a, b, (), 0))
         else:
@@ -219,23 +227,28 @@ def _unroll_core(draft: _Draft, rope: Contracted) -> Iterator[tuple[_Draft, Rope
 
 
 def _build(draft: _Draft) -> None:
-    """Build the region of a draft whose children are built; sort them topologically."""
+    """Build the region of a draft whose children are built; sort those of a parallel one topologically."""
     children = draft.children
     if draft.kind == "parallel":
         children.sort(key=_first_call)
-    elif draft.kind == "core":
-        children.sort(key=_place_in_core)
-    draft.first = min(map(_first_call, children), default=draft.exit)
     built: list[int | Region] = []
     size = 0
+    first = draft.exit
     for child in children:
-        if isinstance(child, _Draft):
+        if isinstance(child, int):
+            built.append(child)
+            size += 1
+            if child < first:
+                first = child
+        elif isinstance(child, _Draft):
             assert child.built is not None
             built.append(child.built)
             size += child.built.size
+            if child.first < first:
+                first = child.first
         else:
             built.append(child)
-            size += isinstance(child, int)
+    draft.first = first
     draft.built = Region(draft.kind, draft.entry, draft.exit, tuple(built), size)
 
 
@@ -243,9 +256,3 @@ def _first_call(child: int | _Draft | Region) -> int:
     if isinstance(child, int):
         return child
     return child.first if isinstance(child, _Draft) else child.exit
-
-
-def _place_in_core(child: int | _Draft | Region) -> int:
-    """Order the edges of a core by the call they lead to, then the one they come from, and the call after them."""
-    # numbers and not pairs: there are many, and the garbage collector would look at each
-    return child * _LARGE + _LARGE // 2 if isinstance(child, int) else child.exit * _LARGE + child.entry
