@@ -14,6 +14,7 @@ __all__ = [
     "CutError",
     "ModelError",
     "NamingError",
+    "PartError",
     "PipelineError",
     "PlanError",
     "PointError",
@@ -43,6 +44,10 @@ class CutError(SplitError):
 
 class NamingError(SplitError):
     """A variable name that Python does not accept, or that is in use."""
+
+
+class PartError(SplitError):
+    """A part has returned another kind of tensor than a layer in it declares, which the next part would change."""
 
 
 class PlanError(SplitError):

@@ -36,6 +36,7 @@ ORDER = [
     "models.bodies",
     "models.tracing",
     "models.subclassed",
+    "models.returned",
     "models.walking",
     "models.reading",
     "models.cutting",

@@ -47,7 +47,7 @@ def rows_of(node: internals.Node, fed: Rows) -> list[int | None]:
     list of (int or None)
         1 where the first dimension is known. Other layers than those of Keras are taken to keep the batch, unless what
         they make for a row is smaller than what they are fed, or they are fed several rows of an example: then they
-        are asked for their shapes.
+        are asked for their shapes, and if these do not tell, what they return is followed.
     """
     outputs = [tuple(tensor.shape) for tensor in node.outputs]
     if node.is_input or all(_is_known(shape) for shape in outputs):
@@ -94,22 +94,29 @@ def _through(function: internals.Functional, fed: Sequence[int | None]) -> list[
     return [known.get(id(tensor), 1) for tensor in function.outputs]
 
 
-def _shapes(node: internals.Node, fed: Rows, batch: int, size: int) -> list[int]:
-    """Ask a call for the first dimensions of its outputs at one size."""
+def _shapes(node: internals.Node, fed: Rows, batch: int, size: int) -> list[int | None]:
+    """Ask a call for the first dimensions of its outputs at one size; None for what it does not know either."""
 
-    def fixed(tensor: keras.KerasTensor) -> keras.KerasTensor:
-        shape = [size if dim is None else dim for dim in tensor.shape]
-        if not _is_known(tensor.shape):
-            shape[0] = (fed(tensor) or 1) * batch
-        return details.fixed_tensor(tensor, shape)
+    def shape(tensor: keras.KerasTensor) -> tuple[int, ...]:
+        first = size if _is_known(tensor.shape) else (fed(tensor) or 1) * batch
+        return tuple(dim if dim is not None else size if axis else first for axis, dim in enumerate(tensor.shape))
 
-    arguments = internals.refill(node, fixed)
+    twin = Twins().of(node.operation)
+    arguments = internals.refill(node, lambda tensor: details.fixed_tensor(tensor, shape(tensor)))
     with keras.StatelessScope():
-        spec = Twins().of(node.operation).compute_output_spec(*arguments.args, **arguments.kwargs)
-    return [tensor.shape[0] if tensor.shape else 1 for tensor in keras.tree.flatten(spec)]
+        spec = twin.compute_output_spec(*arguments.args, **arguments.kwargs)
+    found = [tensor.shape[0] if tensor.shape else 1 for tensor in keras.tree.flatten(spec)]
+    if None not in found:
+        return found
+    # A class may declare None for the batch whatever it is fed, as in `return (None, 1)`.
+    real = {id(tensor): (shape(tensor), tensor.dtype) for tensor in node.input_tensors}
+    seen = internals.observed_outputs(node, twin, real)
+    if seen is None:
+        raise LookupError("its call() cannot be followed")
+    return [each[0] if each else 1 for each, _ in seen]
 
 
-def _factor(firsts: Sequence[int]) -> int | None:
-    """Tell how many rows an example makes, from the first dimensions at all sizes."""
+def _factor(firsts: Sequence[int | None]) -> int | None:
+    """Tell how many rows an example makes, from the first dimensions at all sizes; None if that is not one number."""
     rows, both, other = firsts
-    return rows if both == other == 2 * rows else None
+    return rows if rows is not None and both == other == 2 * rows else None

@@ -16,7 +16,7 @@ Shapes: TypeAlias = Sequence[int | None] | Mapping[str, Sequence[int | None]]
 """Shapes of a model's inputs: of the only one, or by name; with or without the batch dimension."""
 
 
-def asked_shapes(names: Sequence[str], own: Sequence[Shape], given: Any) -> list[Shape]:
+def asked_shapes(names: Sequence[str], own: Sequence[Shape], given: Any, *, keep: bool) -> list[Shape]:
     """Put the shapes that are given in the places of a model's own.
 
     Parameters
@@ -27,6 +27,8 @@ def asked_shapes(names: Sequence[str], own: Sequence[Shape], given: Any) -> list
         Their shapes, with batch.
     given : Shapes
         Not trusted.
+    keep : bool
+        Only unknown dimensions may become others.
 
     Returns
     -------
@@ -52,7 +54,8 @@ def asked_shapes(names: Sequence[str], own: Sequence[Shape], given: Any) -> list
         wanted = _dimensions(name, given[name]) if name in given else known
         if len(wanted) == len(known) - 1:
             wanted = (known[0], *wanted)
-        if len(wanted) != len(known):
+        changed = keep and any(b is not None and a != b for a, b in zip(wanted, known, strict=False))
+        if len(wanted) != len(known) or changed:
             raise ModelError(f"The input {name!r} has shape {known}; input_shapes= gives {tuple(given[name])}.")
         shapes.append(wanted)
     return shapes

@@ -289,7 +289,7 @@ def _segment(calls: tuple[str, ...], times: Sequence[float]) -> Segment:
 def _batch(parts: Split, batch_size: int) -> Any:
     """Make random inputs, repeated to a batch where the batch is not fixed."""
     if parts.reading is None:
-        raise ModelError("This split was loaded from a folder and has no model beside its parts: give inputs, x=.")
+        raise ModelError("This split was loaded or copied and has no model beside its parts: give inputs, x=.")
     one = random_inputs(parts)
     tensors = parts.reading.function.inputs
 

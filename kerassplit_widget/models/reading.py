@@ -7,7 +7,7 @@ The vertex is a Keras node (one call), not a layer: a shared layer has several, 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -45,6 +45,8 @@ class Reading:
         What unknown dimensions of the inputs were fixed to.
     closed : frozenset of str
         Calls that are groups and were not asked to be opened: one may try.
+    real : mapping of str to Declared
+        Of tensors that are something else than Keras declares: what.
     """
 
     model: keras.Model
@@ -54,6 +56,7 @@ class Reading:
     names: Mapping[int, str]
     input_shapes: Shapes | None = None
     closed: frozenset[str] = frozenset()
+    real: Mapping[str, internals.Declared] = field(default_factory=dict)
 
     @cached_property
     def on_twins(self) -> bool:
@@ -198,17 +201,14 @@ def read_steps(model: Any, *, expand: Expand = "nested", input_shapes: Shapes | 
         groups=walker.group_outputs,
     )
     closed = frozenset(walker.groups) - walker.expanded - walker.collapsed.keys()
-    return Reading(model, function, graph, tuple(steps), names, input_shapes, closed)
+    return Reading(model, function, graph, tuple(steps), names, input_shapes, closed, walker.returned.real)
 
 
 def _with_shapes(function: internals.Functional, given: Shapes) -> internals.Functional:
     """Build the graph of a model anew, on twins, with the unknown dimensions of its inputs fixed."""
     names = [internals.maker_of(tensor).name for tensor in function.inputs]
     known = [tuple(tensor.shape) for tensor in function.inputs]
-    wanted = asked_shapes(names, known, given)
-    for name, own, asked in zip(names, known, wanted, strict=True):
-        if any(b is not None and a != b for a, b in zip(asked, own, strict=True)):
-            raise ModelError(f"The input {name!r} has shape {own}; input_shapes= gives {asked}.")
+    wanted = asked_shapes(names, known, given, keep=True)
     return Twins().rebuild(function, dict(enumerate(wanted)))
 
 

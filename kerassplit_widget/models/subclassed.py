@@ -48,7 +48,7 @@ def graph_of(model: keras.Model, given: Any = None) -> internals.Functional:
     names = _names(model, taken)
     shapes = [tuple(tensor.shape) for tensor in keras.tree.flatten(taken)]
     if given is not None:
-        shapes = asked_shapes(names, shapes, given)
+        shapes = asked_shapes(names, shapes, given, keep=False)
     why = ""
     for dtype in (model.compute_dtype, "int32"):
         dtypes = [dtype] * len(shapes)

@@ -19,7 +19,7 @@ from typing import Any, TypeAlias
 import keras
 import numpy as np
 
-from kerassplit_widget.errors import first_line
+from kerassplit_widget.errors import SplitError, first_line
 from kerassplit_widget.models import keras_internals as internals
 from kerassplit_widget.models.bodies import Body
 from kerassplit_widget.models.keras_internals import Node, Operation
@@ -100,12 +100,12 @@ def _trace(node: Node, twin: Any, training: bool | None = None, *sizes: int) -> 
 
     with internals.fresh_names():
         arguments = internals.refill(node, fill)
-        if training is not None and internals.takes_training(twin):
-            arguments = internals.with_keyword(arguments, "training", training)
-        given = arguments.kwargs.get("training", training)
+        keywords = dict(arguments.kwargs) if training is None else {**arguments.kwargs, "training": training}
+        taken = internals.as_call_takes(twin, keywords)
         try:
-            with _opening_inside(twin), internals.inside_call(twin, given), keras.StatelessScope() as scope:
-                results = twin.call(*arguments.args, **arguments.kwargs)
+            inside = internals.inside_call(twin, keywords.get("training"))
+            with _opening_inside(twin), inside, keras.StatelessScope() as scope:
+                results = twin.call(*arguments.args, **taken)
         except Exception as error:
             hint = "; input_shapes= may help, which fixes unknown dimensions" if _unknown(node) else ""
             raise _NoTrace(f"its call() cannot be traced: {first_line(error)}{hint}") from None
@@ -159,10 +159,9 @@ def _opening(cls: Any) -> Callable[[dict[str, Any]], None]:
             return cls.__call__(self, *args, **kwargs)
         except Exception as error:
             training = internals.training_inside(self)
-            if training is not None and internals.takes_training(self):
-                kwargs = {"training": training, **kwargs}
-            try:
-                return self.call(*args, **kwargs)  # whether that is the same is checked afterwards
+            keywords = kwargs if training is None else {"training": training, **kwargs}
+            try:  # whether that is the same is checked afterwards
+                return self.call(*args, **internals.as_call_takes(self, keywords))
             except Exception:
                 raise error from None
 
@@ -283,7 +282,10 @@ def _fits(one: Any, other: Any) -> bool:
 def _compare_runs(node: Node, body: Body) -> None:
     """Compare a part that is made of a trace with the layer itself, on other weights than those of the trace."""
     copies = Copies()
-    twin = Twins(copies).of(node.operation)
+    try:
+        twin = Twins(copies).of(node.operation)
+    except SplitError as error:
+        raise Refusal(f"it cannot be copied to check the trace: {first_line(error)}") from None
     try:
         part = _built(body, copies)
     except Exception as error:

@@ -8,11 +8,13 @@ holds the very variables of the original (``share``) or copies of them (``copy``
 from __future__ import annotations
 
 import copy
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 import keras
 
+from kerassplit_widget.errors import SplitError
 from kerassplit_widget.models import keras_internals as internals
 from kerassplit_widget.models.keras_internals import Fill, Functional, Node, Operation
 
@@ -106,7 +108,10 @@ class Twins:
             if isinstance(operation, keras.layers.Layer):
                 self._fill_layer(twin, operation)
             else:
-                twin.__dict__.update(operation.__dict__, _inbound_nodes=[], _outbound_nodes=[])
+                state = dict(operation.__dict__, _inbound_nodes=[], _outbound_nodes=[])
+                if self._copies is not None:
+                    state = {key: self._counterpart(value) for key, value in state.items()}
+                twin.__dict__.update(state)
             if self._rename is not None:
                 internals.set_name(twin, self._rename(operation))
         return twin
@@ -142,7 +147,9 @@ class Twins:
         """
         twin = self.of(node.operation if operation is None else operation)
         arguments = internals.refill(node, fill)
-        if training is not None and isinstance(twin, keras.layers.Layer) and internals.takes_training(twin):
+        if self._copies is not None:  # an op may be given a variable
+            arguments = internals.with_values(arguments, self._counterpart)
+        if training is not None and _hands_on_training(twin):
             arguments = internals.with_keyword(arguments, "training", training)
         if infer or any(internals.mask_of(tensor) is not None for tensor in node.outputs):
             outputs: list[keras.KerasTensor] = keras.tree.flatten(twin(*arguments.args, **arguments.kwargs))
@@ -192,12 +199,30 @@ class Twins:
             shapes = opened or None
         graph = None if function is None else inside.rebuild(function, shapes)
         shared = self._copies is None
-        internals.fill_layer(twin, layer, inside._counterpart, graph, shared=shared, stand_in=inside._stand_in)
+        stand_in = inside._stand_in if shared else functools.partial(self._copied, layer, inside)
+        internals.fill_layer(twin, layer, inside._counterpart, graph, shared=shared, stand_in=stand_in)
 
     def _stand_in(self, value: Any) -> Any:
         """Return what was made in place of a layer or variable, if anything was."""
         made = self._made.get(id(value))
         return self._copies.known(value) if made is None and self._copies is not None else made
+
+    def _copied(self, layer: keras.layers.Layer, inside: Twins, value: Any) -> Any:
+        """Return what stands for a layer or variable that a function in a layer holds, wherever in the model it is."""
+        found = inside._stand_in(value)
+        if found is not None or self._copies is None:
+            return found
+        if isinstance(value, keras.layers.Layer):
+            return self.of(value)
+        if isinstance(value, keras.Variable | keras.random.SeedGenerator):
+            return self._copies.of(value)
+        if internals.is_variable_of_backend(value):
+            raise SplitError(
+                f"A function in the layer {layer.name!r} uses a variable that is none of Keras "
+                f"({type(value).__name__}), of which no copy can be made. Let it use a keras.Variable, or take "
+                'weights="share".'
+            )
+        return None
 
     def _counterpart(self, value: Any) -> Any:
         """Return what stands in a twin for a value that stands in the original: itself, mostly."""
@@ -220,3 +245,10 @@ class Twins:
         if isinstance(values, tuple) and hasattr(values, "_fields"):
             return type(values)(*new)
         return tuple(new) if isinstance(values, tuple) else set(new) if isinstance(values, set) else new
+
+
+def _hands_on_training(operation: Operation) -> bool:
+    """Tell whether ``training=`` makes a difference to a call: Keras hands it on to the layers inside of any layer."""
+    if not isinstance(operation, keras.layers.Layer):
+        return False
+    return internals.takes_training(operation) or bool(internals.inner_layers(operation))

@@ -12,6 +12,7 @@ import keras
 from kerassplit_widget.models import keras_internals as internals
 from kerassplit_widget.models.batches import keeps_batch, rows_of
 from kerassplit_widget.models.bodies import Body
+from kerassplit_widget.models.returned import Returned
 from kerassplit_widget.models.tracing import Refusal, can_be_opened, trace
 from kerassplit_widget.models.twins import Twins
 from kerassplit_widget.structure.graph import Call, Tensor, mask_name, tensor_name
@@ -68,6 +69,7 @@ class Walker:
         self.trains = False  # whether that was True somewhere
         self.rows: dict[str, int | None] = {}  # of tensors of which not each row is an example of the batch
         self.group_outputs: dict[str, tuple[str, ...]] = {}
+        self.returned = Returned(self._twins)
 
     def walk(self, function: internals.Functional) -> dict[int, str]:
         """Record every call. Returns the names of the outermost graph's tensors by id."""
@@ -156,11 +158,14 @@ class Walker:
         rows: list[int | None] = [1] * len(node.outputs)
         if self.rows or not keeps_batch(operation):
             rows = rows_of(node, lambda tensor: self.rows.get(frame.names[id(tensor)], 1))
-        for i, (tensor, mask, own) in enumerate(zip(node.outputs, masks, rows, strict=True)):
+        returned = self.returned.by(node, frame.names)
+        for i, (tensor, (shape, dtype), mask, own) in enumerate(zip(node.outputs, returned, masks, rows, strict=True)):
             made = frame.names[id(tensor)] = tensor_name(name, i)
             if own != 1:
                 self.rows[made] = own
-            outputs.append(Tensor(made, name, i, internals.shape_of(node, i), tensor.dtype, mask, own))
+            if dtype != tensor.dtype or shape != tensor.shape:
+                self.returned.real[made] = (shape, dtype)
+            outputs.append(Tensor(made, name, i, shape, dtype, mask, own))
             if mask is not None:
                 self.masks[made] = mask
         kind = type(operation).__name__
@@ -296,7 +301,8 @@ def _refuse_what_a_graph_does_not_show(
     if any(isinstance(each, dict) for each in structures) and not _alike(*structures):
         raise Refusal("it is called on another structure than it was made for")
     for tensor, own in zip(fed, inner.inputs, strict=True):
-        if (tensor.dtype, len(tensor.shape), tensor.sparse) != (own.dtype, len(own.shape), own.sparse):
+        sparse = internals.is_sparse(tensor)
+        if (tensor.dtype, len(tensor.shape), sparse) != (own.dtype, len(own.shape), own.sparse):
             raise Refusal("it converts its input")
 
 

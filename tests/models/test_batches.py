@@ -102,3 +102,49 @@ def test_the_cheapest_cut_of_windowed_attention_is_not_inside():
     model = keras.Model(x, layers.Dense(3, name="end")(ops.reshape(z, (-1, 8, 32, 8))))
     assert ks.cut_at(model, "inside").nbytes(2) == 2 * 8 * 32 * 8 * 4
     assert ks.cheapest_cuts(model, 1)[0].points[0] in ("thin", "reshape")
+
+
+class Score(layers.Layer):
+    """Makes one number of each row, and says so as many people do."""
+
+    def call(self, x):
+        return ops.sum(x, -1, keepdims=True)
+
+    def compute_output_shape(self, shape):
+        return (None, 1)
+
+
+class Folded(layers.Layer):
+    """Makes rows of steps, and does not say so."""
+
+    def call(self, x):
+        return ops.reshape(x, (-1, x.shape[-1]))
+
+    def compute_output_shape(self, shape):
+        return (None, shape[-1])
+
+
+class Blind(Score):
+    """Cannot be followed without values."""
+
+    def call(self, x):
+        return super().call(x) + (1.0 if float(ops.max(x)) > 0 else 0.0)
+
+
+@pytest.mark.parametrize(("layer", "rows"), [(Score, 1), (Folded, 5), (Blind, 1)])
+def test_a_layer_may_declare_a_batch_of_unknown_size(layer, rows):
+    x = keras.Input((5, 4), name="x")
+    y = layers.Dense(4, name="d")(x if layer is Folded else layers.Flatten()(x))
+    model = keras.Model(x, layers.Dense(2, name="o")(layer(name="layer")(y)))
+    assert ks.read(model).tensors["layer"].rows == rows
+    assert ks.read(model).tensors["o"].nbytes(3) == 3 * rows * 2 * 4
+    assert ks.split(model, ["d"]).verify().ok
+
+
+def test_places_of_what_is_not_zero_are_rows_of_unknown_number():
+    x = keras.Input((4,), name="x")
+    model = keras.Model(x, [each + 1 for each in ops.nonzero(layers.Dense(4, name="d")(x))])
+    graph = ks.read(model)
+    assert [tensor.rows for tensor in graph["nonzero"].outputs] == [None, None]
+    assert ks.costs(model)["nonzero"].output_bytes is None
+    assert len(ks.split(model, ["d"])) == 2

@@ -33,13 +33,14 @@ SEEN = {
         "stage_2_block ×9", "convnext_tiny_downsampling_block_2", "stage_3_block ×3", "layer_normalization",
     ],
     "InceptionV3": [
-        "input_layer", "Conv2D · BatchNormalization · Activation", "Conv2D · BatchNormalization · Activation ×2",
-        "mixed ×3", "mixed3", "mixed ×4", "mixed8", "mixed ×2",
+        "input_layer", "conv2d – activation", "conv2d – max_pooling2d ×2", "mixed0 – 2 ×3", "mixed3", "mixed4 – 7 ×4",
+        "mixed8", "conv2d – mixed10 ×2",
     ],
     "NASNetLarge": [
         "input_layer", "stem_conv1", "stem_bn1", "reduction_concat_stem_1", "reduction_concat_stem_2",
-        "normal_concat_0", "normal_concat ×5", "reduction_concat_reduce_6", "normal_concat_7", "normal_concat ×5",
-        "reduction_concat_reduce_12", "normal_concat_13", "normal_concat ×5", "activation",
+        "normal_concat_0", "normal_concat_1 – 5 ×5", "reduction_concat_reduce_6", "normal_concat_7",
+        "normal_concat_8 – 12 ×5", "reduction_concat_reduce_12", "normal_concat_13", "normal_concat_14 – 18 ×5",
+        "activation",
     ],
 }  # fmt: skip
 
@@ -61,12 +62,12 @@ def read(name):
 
 def title(item):
     """The title as it is seen; Keras counts generic names on from model to model."""
-    name = re.sub(r"_\d+$", "", item.title) if item.kind == "call" and is_generic_name(item.title) else item.title
+    name = " – ".join(re.sub(r"_\d+$", "", end) if is_generic_name(end) else end for end in item.title.split(" – "))
     return f"{name} ×{item.count}" if item.kind == "repeat" else name
 
 
 def is_generic_name(name):
-    return name.startswith(("input_layer", "layer_normalization", "activation"))
+    return name.startswith(("input_layer", "layer_normalization", "activation", "conv2d", "max_pooling2d"))
 
 
 @pytest.mark.parametrize("name", NAMES)

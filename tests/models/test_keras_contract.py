@@ -4,6 +4,7 @@ import inspect
 
 import keras
 import pytest
+from keras.src.backend.common import global_state
 from keras.src.models.functional import Functional, clone_graph_nodes
 from keras.src.ops.node import Node
 from keras.src.ops.symbolic_arguments import SymbolicArguments
@@ -199,6 +200,24 @@ def test_losses_of_the_last_call_are_kept_where_we_look():
     assert len(before) == 1 and [float(loss) for loss in model.losses] != before
     put_back()
     assert [float(loss) for loss in model.losses] == before, "Layer._losses has moved"
+
+
+def test_a_call_can_be_asked_what_it_returns():
+    x = keras.Input((4,), dtype="int32")
+    node = internals.node_of(keras.layers.Concatenate()([x, x]))
+    found = internals.observed_outputs(node, Twins().of(node.operation), {})
+    assert found == [((None, 8), "int32")], "backend.compute_output_spec no longer follows calls"
+    internals.declare(node.outputs[0], ((None, 7), "uint8"))
+    told = (node.outputs[0].shape, node.outputs[0].dtype)
+    assert told == ((None, 7), "uint8"), "KerasTensor keeps its shape and dtype elsewhere now"
+
+
+def test_name_scopes_that_a_failed_call_leaves_open_are_closed():
+    stack = global_state.get_global_attribute("name_scope_stack", [], set_to_default=True)
+    before = list(stack)
+    with internals.fresh_names():
+        stack.append("left open")
+    assert global_state.get_global_attribute("name_scope_stack") == before, "Keras keeps its name scopes elsewhere now"
 
 
 @pytest.mark.parametrize("training", [None, False, True])

@@ -10,9 +10,9 @@ from kerassplit_widget.errors import ModelError, first_line
 from kerassplit_widget.models.counting.counter import Counter
 from kerassplit_widget.models.counting.shapes import Shapes
 from kerassplit_widget.models.counting.work import Unknown
+from kerassplit_widget.models.inputs import Shapes as InputShapes
 from kerassplit_widget.models.keras_internals import counting as details
 from kerassplit_widget.models.reading import Expand, Reading, read_steps
-from kerassplit_widget.models.inputs import Shapes as InputShapes
 from kerassplit_widget.structure.arguments import whole_number
 from kerassplit_widget.structure.costs import CallCosts, CostTable
 from kerassplit_widget.structure.graph import Tensor

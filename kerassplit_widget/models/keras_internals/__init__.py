@@ -4,7 +4,13 @@ Nothing else in the package reads or writes a private name of Keras. `tests/mode
 of them and fails with a sentence when a new Keras has moved one.
 """
 
-from kerassplit_widget.models.keras_internals.calls import inside_call, keep_losses, training_after, training_inside
+from kerassplit_widget.models.keras_internals.calls import (
+    as_call_takes,
+    inside_call,
+    keep_losses,
+    training_after,
+    training_inside,
+)
 from kerassplit_widget.models.keras_internals.functionals import keep_sizes, losses_of, model_of, set_policy
 from kerassplit_widget.models.keras_internals.graphs import (
     Fill,
@@ -24,6 +30,7 @@ from kerassplit_widget.models.keras_internals.graphs import (
     input_like,
     input_structure,
     is_plain_sequential,
+    is_sparse,
     layers_within,
     maker_of,
     node_of,
@@ -37,6 +44,7 @@ from kerassplit_widget.models.keras_internals.graphs import (
     shape_of_tensor,
     takes_training,
     with_keyword,
+    with_values,
     write_node,
 )
 from kerassplit_widget.models.keras_internals.layers import fill_layer, set_name
@@ -52,21 +60,25 @@ from kerassplit_widget.models.keras_internals.masks import (
     uses_masks,
 )
 from kerassplit_widget.models.keras_internals.methods import changed_by_saving
-from kerassplit_widget.models.keras_internals.variables import copy_variable, original_of
+from kerassplit_widget.models.keras_internals.specs import Declared, declare, may_declare_wrongly, observed_outputs
+from kerassplit_widget.models.keras_internals.variables import copy_variable, is_variable_of_backend, original_of
 
 __all__ = [
+    "Declared",
     "Fill",
     "Fingerprint",
     "Functional",
     "Node",
     "Operation",
     "Shape",
+    "as_call_takes",
     "as_tensor",
     "called_once",
     "changed_by_saving",
     "copy_tensor",
     "copy_variable",
     "count_params",
+    "declare",
     "fill_layer",
     "fingerprint",
     "fresh_names",
@@ -81,6 +93,8 @@ __all__ = [
     "input_structure",
     "inside_call",
     "is_plain_sequential",
+    "is_sparse",
+    "is_variable_of_backend",
     "keep_losses",
     "keep_sizes",
     "layers_within",
@@ -88,10 +102,12 @@ __all__ = [
     "made_mask",
     "maker_of",
     "mask_of",
+    "may_declare_wrongly",
     "model_of",
     "node_of",
     "nodes_in_order",
     "observed_masks",
+    "observed_outputs",
     "original_of",
     "output_structure",
     "own_nodes",
@@ -107,5 +123,6 @@ __all__ = [
     "training_inside",
     "uses_masks",
     "with_keyword",
+    "with_values",
     "write_node",
 ]

@@ -4,14 +4,33 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import keras
 
-from kerassplit_widget.models.keras_internals.graphs import Node, function_of, layers_within, nodes_in_order
+from kerassplit_widget.models.keras_internals.graphs import (
+    Node,
+    function_of,
+    layers_within,
+    nodes_in_order,
+    takes_training,
+)
 
-__all__ = ["inside_call", "keep_losses", "training_after", "training_inside"]
+__all__ = ["as_call_takes", "inside_call", "keep_losses", "training_after", "training_inside"]
+
+
+def as_call_takes(layer: keras.layers.Layer, keywords: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the keywords of a call as ``call`` gets them: Keras drops a ``training`` that it does not take.
+
+    Parameters
+    ----------
+    layer : keras.layers.Layer
+    keywords : mapping of str to object
+        As the layer is called with them.
+    """
+    dropped = () if takes_training(layer) else ("training",)
+    return {key: value for key, value in keywords.items() if key not in dropped}
 
 
 @contextlib.contextmanager

@@ -34,6 +34,7 @@ __all__ = [
     "input_like",
     "input_structure",
     "is_plain_sequential",
+    "is_sparse",
     "layers_within",
     "maker_of",
     "node_of",
@@ -47,6 +48,7 @@ __all__ = [
     "shape_of_tensor",
     "takes_training",
     "with_keyword",
+    "with_values",
     "write_node",
 ]
 
@@ -156,7 +158,7 @@ def takes_training(layer: keras.layers.Layer) -> bool:
 def fresh_names(taken: Iterable[str] = ()) -> Iterator[None]:
     """Name ops as if none but those `taken` had been made yet, so that they are named the same every time.
 
-    Afterwards Keras goes on counting as before.
+    Afterwards Keras goes on counting as before, and in the name scope it was in: a call that fails may leave its own.
     """
     counts = collections.defaultdict(int, dict.fromkeys(taken, 1))
     for name in list(counts):
@@ -165,27 +167,59 @@ def fresh_names(taken: Iterable[str] = ()) -> Iterator[None]:
             if base and number.isdecimal():
                 counts[base] = max(counts[base], int(number) + 1)
     before = global_state.get_global_attribute("object_name_uids")
+    scopes = list(global_state.get_global_attribute("name_scope_stack") or ())
     global_state.set_global_attribute("object_name_uids", counts)
     try:
         yield
     finally:
         global_state.set_global_attribute("object_name_uids", before)
+        stack = global_state.get_global_attribute("name_scope_stack")
+        if stack is not None:
+            stack[:] = scopes
 
 
 def input_like(
-    tensor: keras.KerasTensor, name: str, *, shape: tuple[int | None, ...] | None = None
+    tensor: keras.KerasTensor, name: str, *, shape: tuple[int | None, ...] | None = None, dtype: str | None = None
 ) -> keras.KerasTensor:
     """Make a fresh `keras.Input` that accepts what `tensor` is: shape with batch, dtype, sparse, ragged, optional."""
     maker = maker_of(tensor)
     optional = isinstance(maker, keras.layers.InputLayer) and maker.optional
     return keras.Input(
         batch_shape=tensor.shape if shape is None else shape,
-        dtype=tensor.dtype,
-        sparse=(tensor.sparse and SUPPORTS_SPARSE_TENSORS) or None,  # some ops call what is dense sparse
+        dtype=tensor.dtype if dtype is None else dtype,
+        sparse=(SUPPORTS_SPARSE_TENSORS and is_sparse(tensor)) or None,
         ragged=getattr(tensor, "ragged", False) or None,
         name=name,
         optional=optional,
     )
+
+
+def is_sparse(tensor: keras.KerasTensor) -> bool:
+    """Tell whether a symbolic tensor of a graph stands for a sparse one, and not only says so.
+
+    To Keras a product with a number is sparse (``x * 2.0``), and what is made of it may be too. Those are believed that
+    are made of a sparse input, by what is told to make sparse ones (``sparse=True``), or by a layer that is fed none.
+    """
+    stack, seen = [tensor], set[int]()
+    while stack:
+        each = stack.pop()
+        node = node_of(each)
+        if not each.sparse or (node is not None and id(node) in seen):
+            continue
+        if node is None or node.is_input or getattr(node.operation, "sparse", False) is True:
+            return True
+        seen.add(id(node))
+        fed = [other for other in node.input_tensors if other.sparse]
+        if not fed and (isinstance(node.operation, keras.layers.Layer) or _is_fed_sparse_values(node)):
+            return True
+        stack.extend(fed)
+    return False
+
+
+def _is_fed_sparse_values(node: Node) -> bool:
+    """Tell whether a sparse tensor with values stands among the arguments of a call."""
+    flat = keras.tree.flatten((node.arguments.args, node.arguments.kwargs))
+    return any(type(each).__name__ in ("SparseTensor", "BCOO", "BCSR") for each in flat)
 
 
 def passed_on(tensor: keras.KerasTensor) -> keras.KerasTensor:
@@ -251,6 +285,16 @@ def refill(node: Node, fill: Fill) -> SymbolicArguments:
 def with_keyword(arguments: SymbolicArguments, name: str, value: Any) -> SymbolicArguments:
     """Return the arguments of a call with one more keyword, or another value for it."""
     return SymbolicArguments(*arguments.args, **{**arguments.kwargs, name: value})
+
+
+def with_values(arguments: SymbolicArguments, value_for: Callable[[Any], Any]) -> SymbolicArguments:
+    """Return the arguments of a call with other values for some of those that are no symbolic tensors."""
+    old = arguments._flat_arguments
+    new = [each if isinstance(each, keras.KerasTensor) else value_for(each) for each in old]
+    if all(a is b for a, b in zip(new, old, strict=True)):
+        return arguments
+    args, kwargs = keras.tree.pack_sequence_as((arguments.args, arguments.kwargs), new)
+    return SymbolicArguments(*args, **kwargs)
 
 
 def count_params(operation: Operation) -> int:

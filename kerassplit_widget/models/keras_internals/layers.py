@@ -10,8 +10,9 @@ from typing import Any
 import keras
 from keras.src.utils.tracking import Tracker
 
+from kerassplit_widget.models.keras_internals.functions import StandIn
 from kerassplit_widget.models.keras_internals.graphs import Functional, Operation
-from kerassplit_widget.models.keras_internals.methods import StandIn, give_methods, own_values
+from kerassplit_widget.models.keras_internals.methods import METHODS, give_methods, own_values
 from kerassplit_widget.models.keras_internals.tracking import TRACKED, track_as_original
 from kerassplit_widget.models.keras_internals.variables import view_of
 
@@ -134,8 +135,8 @@ def fill_layer(
         state.update((key, copy.copy(state[key])) for key in state.keys() & _OF_MODULE)
         state["_modules"].pop("_torch_params", None)  # the parameters, which Keras collects anew
     give_methods(state, twin, shared=shared)
-    if not type(layer).__module__.startswith("keras."):  # Keras's own layers hold nothing of the kind
-        own_values(state, layer, stand_in or (lambda value: twin if value is layer else None), apart=_BOOKS)
+    if stand_in is not None or not type(layer).__module__.startswith("keras."):  # Keras's own hold no layer but others
+        own_values(state, layer, stand_in or (lambda value: twin if value is layer else None), apart=_BOOKS | METHODS)
     track_as_original(state, apart=_BOOKS)
     object.__setattr__(twin, "__dict__", state)  # TensorFlow would look at each attribute on its way in
 

@@ -9,20 +9,21 @@ from __future__ import annotations
 
 import functools
 import types
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from typing import Any
 
 import keras
 from keras.src.utils import tracking
 
 from kerassplit_widget.errors import SplitError
+from kerassplit_widget.models.keras_internals.functions import FUNCTIONS, StandIn, rebind
 from kerassplit_widget.models.keras_internals.graphs import layers_within
 from kerassplit_widget.models.keras_internals.variables import original_of, view_of
 
-__all__ = ["changed_by_saving", "give_methods", "own_values"]
+__all__ = ["METHODS", "changed_by_saving", "give_methods", "own_values"]
 
-StandIn = Callable[[Any], Any]
-"""From a layer or variable to what stands for it in the twin; None for any other object."""
+METHODS = frozenset(("build", "quantize", "enable_lora", "adapt"))
+"""Attributes with methods that `give_methods` writes. They hold the twin, and nothing of the original."""
 
 
 def give_methods(state: dict[str, Any], twin: Any, *, shared: bool) -> None:
@@ -63,7 +64,7 @@ def _as_wrapped(cls: Any, name: str) -> Callable[..., Any]:
     def method(twin: Any, *args: Any, **kwargs: Any) -> Any:
         bare = keras.layers.Layer.__new__(cls)
         known = {id(bare): twin}
-        made = twin.__dict__[name] = _rebind(bare.__dict__[name], lambda value: known.get(id(value)), {})
+        made = twin.__dict__[name] = rebind(bare.__dict__[name], lambda value: known.get(id(value)), {})
         return made(*args, **kwargs)
 
     return method
@@ -127,87 +128,16 @@ def own_values(state: dict[str, Any], layer: Any, stand_in: StandIn, apart: Coll
     for key, value in state.items():
         if key in apart:
             continue
-        if isinstance(value, _CALLABLE):
-            state[key] = _rebind(value, stand_in, made)
+        if isinstance(value, FUNCTIONS):
+            state[key] = rebind(value, stand_in, made)
         elif type(value) in _PLAIN and isinstance(old := layer.__dict__.get(key), _TRACKED):
             state[key] = type(old)(value)
             state[key].tracker = state["_tracker"]
 
 
-_CALLABLE = (types.FunctionType, types.MethodType, functools.partial)
 _TRACKED = tuple(
     getattr(tracking, name)
     for name in ("TrackedList", "TrackedDict", "TrackedOrderedDict", "TrackedSet")
     if hasattr(tracking, name)
 )
 _PLAIN = frozenset((*_TRACKED, list, dict, set))
-
-
-def _rebind(value: Any, stand_in: StandIn, made: dict[int, Any]) -> Any:
-    """Return a function that holds what stands for what the given one holds; itself if it holds nothing of that kind.
-
-    Parameters
-    ----------
-    value : object
-    stand_in : callable
-    made : dict of int to callable
-        What was made of other functions; a function can hold itself.
-    """
-    found = stand_in(value)
-    if found is not None:
-        return found
-    if id(value) in made:
-        return made[id(value)]
-    if not isinstance(value, _CALLABLE) or not _holds(value, stand_in):
-        return value
-    again = functools.partial(_rebind, stand_in=stand_in, made=made)
-    if isinstance(value, types.MethodType):
-        return types.MethodType(again(value.__func__), again(value.__self__))
-    if isinstance(value, functools.partial):
-        keywords = {key: again(each) for key, each in value.keywords.items()}
-        return functools.partial(again(value.func), *map(again, value.args), **keywords)
-    cells = tuple(types.CellType() for _ in value.__closure__ or ())
-    new = made[id(value)] = types.FunctionType(
-        value.__code__, value.__globals__, value.__name__, value.__defaults__, cells
-    )
-    for name in ("__kwdefaults__", "__qualname__", "__doc__", "__module__", "__annotations__"):
-        setattr(new, name, getattr(value, name))
-    new.__dict__.update((key, again(each)) for key, each in value.__dict__.items())
-    for cell, old in zip(cells, value.__closure__ or (), strict=True):
-        with_contents = list(_contents(old))
-        if with_contents:
-            cell.cell_contents = again(with_contents[0])
-    return new
-
-
-def _holds(value: Any, stand_in: StandIn) -> bool:
-    """Tell whether a function holds something for which something else stands, at any depth."""
-    seen: dict[int, Any] = {}
-    stack = [value]
-    while stack:
-        each = stack.pop()
-        if stand_in(each) is not None:
-            return True
-        if id(each) not in seen and isinstance(each, _CALLABLE):
-            seen[id(each)] = each
-            stack.extend(_held(each))
-    return False
-
-
-def _held(value: Any) -> Iterator[Any]:
-    """Yield what a function holds beside its code."""
-    if isinstance(value, types.MethodType):
-        yield from (value.__func__, value.__self__)
-    elif isinstance(value, functools.partial):
-        yield from (value.func, *value.args, *value.keywords.values())
-    else:
-        yield from value.__dict__.values()
-        for cell in value.__closure__ or ():
-            yield from _contents(cell)
-
-
-def _contents(cell: types.CellType) -> Iterator[Any]:
-    try:
-        yield cell.cell_contents
-    except ValueError:  # not filled yet
-        return

@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-__all__ = ["copy_variable", "original_of", "view_of"]
+__all__ = ["copy_variable", "is_variable_of_backend", "original_of", "view_of"]
 
 
 def copy_variable(variable: keras.Variable) -> keras.Variable:
@@ -24,6 +24,11 @@ def copy_variable(variable: keras.Variable) -> keras.Variable:
         if hasattr(variable, name):
             setattr(twin, name, getattr(variable, name))
     return twin
+
+
+def is_variable_of_backend(value: Any) -> bool:
+    """Tell whether something is a variable of TensorFlow or PyTorch; those of Keras are none, but hold one."""
+    return keras.ops.is_tensor(value) and (hasattr(value, "assign") or type(value).__module__ == "torch.nn.parameter")
 
 
 def view_of(variable: keras.Variable, trainable: bool) -> keras.Variable:

@@ -209,7 +209,10 @@ class Builder:
         for n in wire.calls:
             step = self.reading.steps[n]
             results = twins.repeat(step.node, _fill(step.names, readers.read(step, made)), training=step.training)
-            made.update((tensor.name, result) for tensor, result in zip(step.call.outputs, results, strict=True))
+            for output, result in zip(step.call.outputs, results, strict=True):
+                made[output.name] = result
+                if output.name in self.reading.real:
+                    internals.declare(result, self.reading.real[output.name])
         for tensor in wire.returns:
             if tensor not in made:
                 made[tensor] = self._mask(tensor, made)
@@ -230,7 +233,8 @@ class Builder:
         if tensor not in graph.tensors:  # a mask
             of = graph.tensors[tensor.removesuffix(mask_name(""))]
             return keras.Input(batch_shape=of.mask, dtype="bool", name=name)
-        return internals.input_like(self.reading.symbolic[tensor], name, shape=graph.tensors[tensor].shape)
+        real = graph.tensors[tensor]
+        return internals.input_like(self.reading.symbolic[tensor], name, shape=real.shape, dtype=real.dtype)
 
     def _mask(self, mask: str, made: Mapping[str, keras.KerasTensor]) -> keras.KerasTensor:
         of = self.reading.graph.tensors[mask.removesuffix(mask_name(""))]

@@ -126,7 +126,7 @@ def split(
         wires=tuple(wires),
         inputs=inputs,
         outputs=outputs,
-        specs=Spec.of_wires(reading.graph, wires),
+        specs=Spec.of_wires(reading, wires),
         weights=weights,
         options={key: value for key, value in given.items() if value != usual[key]},
         batch_is_fixed=builder.batch_is_fixed,

@@ -22,7 +22,7 @@ from kerassplit_widget.models.splitting.ties import Place, find_ties, tie
 from kerassplit_widget.structure.text import listed
 from kerassplit_widget.structure.wiring import Wire
 
-__all__ = ["load_split", "save_split"]
+__all__ = ["load_split", "own_classes", "save_split", "split_from_bytes", "split_to_bytes"]
 
 FORMAT, VERSION, FILE = "kerassplit-split", 1, "manifest.json"
 _OWN_FILES = rf"{re.escape(FILE)}|part_\d+\.keras"
@@ -51,7 +51,7 @@ def save_split(folder: str | PathLike[str], manifest: Manifest, parts: Sequence[
             if type(part.dtype_policy) is keras.DTypePolicy:  # which Keras does not save
                 entry["dtype_policy"] = part.dtype_policy.name
             entries.append(entry)
-        text = json.dumps(_to_json(manifest, entries, find_ties(parts)), indent=1)
+        text = json.dumps(_to_json(manifest, entries, find_ties(parts)), indent=1, default=_plain)
         (new / FILE).write_text(text + "\n", encoding="utf-8")
         if target.exists():
             target.rename(old)
@@ -59,7 +59,7 @@ def save_split(folder: str | PathLike[str], manifest: Manifest, parts: Sequence[
 
 
 def load_split(
-    folder: str | PathLike[str], custom_objects: Mapping[str, Any] | None = None
+    folder: str | PathLike[str], custom_objects: Mapping[str, Any] | None = None, *, safe_mode: bool = True
 ) -> tuple[Manifest, list[keras.Model]]:
     """Read a split from a folder. See `Split.load`."""
     source = _path(folder)
@@ -81,7 +81,7 @@ def load_split(
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         what = f"{type(error).__name__}: {error}"
         raise SplitError(f"{source} is damaged: {FILE} is incomplete ({what}). Save the split again.") from None
-    parts = [_load_part(source, entry, custom_objects) for entry in entries]
+    parts = [_load_part(source, entry, custom_objects, safe_mode) for entry in entries]
     manifest.check_parts(parts)
     try:
         parts = list(tie(parts, ties))
@@ -93,14 +93,75 @@ def load_split(
     return manifest, parts
 
 
-def _load_part(source: Path, entry: Mapping[str, str], custom_objects: Mapping[str, Any] | None) -> keras.Model:
+def split_to_bytes(manifest: Manifest, parts: Sequence[keras.Model]) -> dict[str, bytes]:
+    """Return the files in which a split is saved, by name: what is pickled of it, which `copy.deepcopy` asks for too.
+
+    Keras would copy part by part, and untie what is tied.
+
+    Raises
+    ------
+    SplitError
+        If a part cannot be saved.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch) / "split"
+        try:
+            save_split(folder, manifest, parts)
+        except SplitError as error:
+            raise SplitError(f"A split is copied and pickled by saving its parts. {error}") from error
+        return {file.name: file.read_bytes() for file in folder.iterdir()}
+
+
+def own_classes(parts: Sequence[keras.Model]) -> dict[str, type]:
+    """Collect the classes of layers that Keras would not know when it loads parts, by the names it would look for.
+
+    Raises
+    ------
+    SplitError
+        If two have one name.
+    """
+    found: dict[str, type] = {}
+    for cls in dict.fromkeys(type(layer) for part in parts for layer in internals.layers_within(part)):
+        name = keras.saving.get_registered_name(cls)
+        if name == cls.__name__ and not cls.__module__.startswith("keras.") and found.setdefault(name, cls) is not cls:
+            raise SplitError(
+                f"A split is copied and pickled by saving its parts. Two classes of layers are called {name!r}, and "
+                "Keras could not tell them apart: register one with keras.saving.register_keras_serializable()."
+            )
+    return found
+
+
+def split_from_bytes(files: Mapping[str, bytes], classes: Mapping[str, type]) -> tuple[Manifest, list[keras.Model]]:
+    """Read a split from its files, with the classes of its layers that Keras does not know.
+
+    Raises
+    ------
+    SplitError
+        If a part cannot be loaded.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        for name, content in files.items():
+            (Path(scratch) / name).write_bytes(content)
+        try:
+            return load_split(scratch, classes, safe_mode=False)  # a pickle may run code anyway
+        except SplitError as error:
+            why = str(error).partition("cannot be loaded: ")[2] or str(error)
+            why = re.sub(r"Give it, Split\.load\(.*\), or register", "Register", why)
+            raise SplitError(
+                f"A split is copied and pickled by saving its parts, and one cannot be loaded: {why}"
+            ) from error
+
+
+def _load_part(
+    source: Path, entry: Mapping[str, str], custom_objects: Mapping[str, Any] | None, safe_mode: bool
+) -> keras.Model:
     file = source / entry["file"]
     if not file.is_file():
         raise SplitError(f"{source} is damaged: {file.name} is missing. Save the split again.")
     if _digest(file) != entry["sha256"]:
         raise SplitError(f"{source} is damaged: {file.name} has changed since it was saved. Save the split again.")
     try:
-        part = keras.saving.load_model(file, custom_objects=custom_objects, safe_mode=True)
+        part = keras.saving.load_model(file, custom_objects=custom_objects, safe_mode=safe_mode)
     except Exception as error:
         raise SplitError(f"{file} cannot be loaded: {_why_not_loaded(error, file)}") from error
     if "dtype_policy" in entry:
@@ -179,7 +240,7 @@ def _to_json(manifest: Manifest, parts: list[dict[str, Any]], ties: list[list[Pl
         "batch_is_fixed": manifest.batch_is_fixed,
         "inputs": _pack(manifest.inputs),
         "outputs": _pack(manifest.outputs),
-        "tensors": {name: asdict(spec) for name, spec in manifest.specs.items()},
+        "tensors": {name: _spec_entry(spec) for name, spec in manifest.specs.items()},
         "ties": ties,
         "parts": [
             {**entry, "takes": wire.takes, "returns": wire.returns, "calls": wire.calls}
@@ -189,10 +250,7 @@ def _to_json(manifest: Manifest, parts: list[dict[str, Any]], ties: list[list[Pl
 
 
 def _from_json(data: Mapping[str, Any]) -> tuple[Manifest, list[dict[str, str]], list[list[Place]]]:
-    specs = {
-        str(name): Spec(tuple(spec["shape"]), str(spec["dtype"]), spec["nbytes"])
-        for name, spec in data["tensors"].items()
-    }
+    specs = {str(name): _spec(entry) for name, entry in data["tensors"].items()}
     wires = tuple(Wire(tuple(p["takes"]), tuple(p["returns"]), tuple(p["calls"])) for p in data["parts"])
     files = [{"file": str(part["file"]), "sha256": str(part["sha256"])} for part in data["parts"]]
     for entry, part in zip(files, data["parts"], strict=True):
@@ -224,6 +282,23 @@ def _from_json(data: Mapping[str, Any]) -> tuple[Manifest, list[dict[str, str]],
     if any(not 0 <= place.part < len(files) for places in ties for place in places) or not all(ties):
         raise ValueError("a tie names no part")
     return manifest, files, ties
+
+
+def _plain(value: Any) -> Any:
+    """Write what options may be and JSON has not: a set of names, a whole number of NumPy."""
+    return sorted(value) if isinstance(value, set | frozenset) else int(value)
+
+
+def _spec_entry(spec: Spec) -> dict[str, Any]:
+    return {key: value for key, value in asdict(spec).items() if key != "declared" or value is not None}
+
+
+def _spec(entry: Mapping[str, Any]) -> Spec:
+    declared = entry.get("declared")
+    if declared is not None:
+        shape, dtype = declared
+        declared = tuple(shape), str(dtype)
+    return Spec(tuple(entry["shape"]), str(entry["dtype"]), entry["nbytes"], declared)
 
 
 def _pack(structure: Any) -> Any:

@@ -3,33 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import keras
 
-from kerassplit_widget.errors import SplitError
+from kerassplit_widget.errors import PartError, SplitError
 from kerassplit_widget.models import keras_internals as internals
 from kerassplit_widget.structure.graph import LayerGraph, Tensor, mask_name
 from kerassplit_widget.structure.text import shape_text
 from kerassplit_widget.structure.wiring import Wire
+
+if TYPE_CHECKING:
+    from kerassplit_widget.models.reading import Reading
 
 __all__ = ["Manifest", "Spec"]
 
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """Shape (with batch; None is unknown), dtype and bytes (batch size 1) of a tensor between parts."""
+    """Shape (with batch; None is unknown), dtype and bytes (batch size 1) of a tensor between parts.
+
+    Attributes
+    ----------
+    declared : Declared or None
+        What Keras takes it for, wrongly, where a layer returns it.
+    """
 
     shape: tuple[int | None, ...]
     dtype: str
     nbytes: int | None
+    declared: internals.Declared | None = None
 
     @classmethod
-    def of_wires(cls, graph: LayerGraph, wires: Sequence[Wire]) -> dict[str, Spec]:
+    def of_wires(cls, reading: Reading, wires: Sequence[Wire]) -> dict[str, Spec]:
         """Describe every tensor that a part takes or returns, and every input of the model."""
+        graph = reading.graph
         names = dict.fromkeys([*graph.inputs, *(n for wire in wires for n in (*wire.takes, *wire.returns))])
-        return {name: cls._of(graph, name) for name in names}
+        specs = {name: cls._of(graph, name) for name in names}
+        for name in reading.real.keys() & specs.keys():
+            tensor = reading.symbolic[name]
+            specs[name] = replace(specs[name], declared=(tuple(tensor.shape), tensor.dtype))
+        return specs
 
     @classmethod
     def _of(cls, graph: LayerGraph, name: str) -> Spec:
@@ -46,14 +61,38 @@ class Spec:
     def fits(self, tensor: keras.KerasTensor) -> bool:
         """Tell whether a symbolic tensor of a model has this dtype and no other dimensions."""
         shape = internals.shape_of_tensor(tensor)
-        return (
-            tensor.dtype == self.dtype
-            and len(shape) == len(self.shape)
-            and all(a == b or None in (a, b) for a, b in zip(shape, self.shape, strict=True))
-        )
+        known = [(self.shape, self.dtype), *([] if self.declared is None else [self.declared])]
+        return any(tensor.dtype == dtype and _agree(shape, own) for own, dtype in known)
+
+    def check(self, name: str, value: Any) -> None:
+        """Refuse a tensor that is something else than this.
+
+        Raises
+        ------
+        PartError
+            If it has another dtype or shape: the next part would cast it, or give it another shape, without a word.
+        """
+        dtype, shape = getattr(value, "dtype", None), getattr(value, "shape", None)
+        if dtype is None or shape is None or getattr(shape, "rank", 0) is None:
+            return
+        found, sizes = keras.backend.standardize_dtype(dtype), tuple(shape)
+        # Keras takes batches of any size, whatever a graph says.
+        if found != self.dtype or not _agree(
+            (None, *sizes[1:])[: len(sizes)], (None, *self.shape[1:])[: len(self.shape)]
+        ):
+            raise PartError(
+                f"The tensor {name!r} was taken to be {self}, as Keras declares it, and is {shape_text(sizes)} {found} "
+                "now that the part has run: the layer that makes it returns something else than it declares. Let its "
+                "compute_output_spec() say what it returns, or cut elsewhere."
+            )
 
     def __str__(self) -> str:
         return f"{shape_text(self.shape)} {self.dtype}"
+
+
+def _agree(shape: Sequence[int | None], other: Sequence[int | None]) -> bool:
+    """Tell whether two shapes may be the same."""
+    return len(shape) == len(other) and all(a == b or None in (a, b) for a, b in zip(shape, other, strict=True))
 
 
 @dataclass(frozen=True)

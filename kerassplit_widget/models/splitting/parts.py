@@ -12,7 +12,13 @@ from kerassplit_widget.errors import ModelError
 from kerassplit_widget.models import codegen
 from kerassplit_widget.models import keras_internals as internals
 from kerassplit_widget.models.reading import Reading
-from kerassplit_widget.models.splitting.folders import load_split, save_split
+from kerassplit_widget.models.splitting.folders import (
+    load_split,
+    own_classes,
+    save_split,
+    split_from_bytes,
+    split_to_bytes,
+)
 from kerassplit_widget.models.splitting.joining import join_parts
 from kerassplit_widget.models.splitting.manifest import Manifest
 from kerassplit_widget.models.splitting.ties import losses_once, tied_layers
@@ -27,14 +33,15 @@ class Split:
     """The ordered parts of one model, and how they are wired.
 
     It behaves as a sequence of its parts and as a function that computes what the model computes. Made by `split`, or
-    by `Split.load` from a folder.
+    by `Split.load` from a folder. `copy.deepcopy` and pickle give what saving and loading would: parts on weights of
+    their own, those tied that were tied, and no model; `copy.copy` gives the same parts.
 
     Attributes
     ----------
     manifest : Manifest
         Cuts, wiring, and the names, shapes and dtypes of what every part takes and returns.
     reading : Reading or None
-        The model that was cut, and its graph; None when the split was loaded. The model is never changed.
+        The model that was cut, and its graph; None when the split was loaded or copied. The model is never changed.
     before : tuple or None
         Fingerprint of the model, taken before it was cut.
     """
@@ -58,10 +65,12 @@ class Split:
         Raises
         ------
         ModelError
-            If the split was loaded from a folder, which holds the parts only.
+            If the split was loaded from a folder, or copied, which keeps the parts only.
         """
         if self.reading is None:
-            raise ModelError("This split was loaded from a folder and has no model beside its parts; join() makes one.")
+            raise ModelError(
+                "This split was loaded from a folder, or copied, and has no model beside its parts; join() makes one."
+            )
         return self.reading.model
 
     @property
@@ -102,6 +111,12 @@ class Split:
         often. Train with ``loss(y, split(x, training=True)) + sum(split.losses)``.
         """
         return losses_once(self._parts)
+
+    def __copy__(self) -> Split:
+        return type(self)(self.manifest, self._parts, self.reading, self.before)
+
+    def __reduce__(self) -> tuple[Callable[..., Split], tuple[Any, ...]]:
+        return _from_bytes, (type(self), split_to_bytes(self.manifest, self._parts), own_classes(self._parts))
 
     def __len__(self) -> int:
         return len(self._parts)
@@ -154,6 +169,8 @@ class Split:
             given = manifest.pack_inputs(i, known)
             results = keras.tree.flatten(part(given, training=training))
             last = i == len(self) - 1
+            for name, value in () if last else zip(wire.returns, results, strict=True):
+                manifest.specs[name].check(name, value)
             known.update(zip(wire.returns, results if last else map(hand_on, results), strict=True))
         return manifest.pack_outputs(known)
 
@@ -287,3 +304,7 @@ class Split:
         str
         """
         return codegen.split_code(self.cuts, model=model, names=names, options=self.manifest.options)
+
+
+def _from_bytes(cls: type[Split], files: Mapping[str, bytes], classes: Mapping[str, type]) -> Split:
+    return cls(*split_from_bytes(files, classes))

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from kerassplit_widget.models.reading import Reading
     from kerassplit_widget.models.splitting import Split
 
-__all__ = ["given_inputs", "length_of", "random_inputs"]
+__all__ = ["given_inputs", "length_of", "random_batches", "random_inputs"]
 
 UNKNOWN_IMAGE_SIDE, UNKNOWN_LENGTH = 96, 8
 """Sizes that stand in for unknown dimensions of random inputs: of images and volumes, and of everything else."""
@@ -29,18 +29,33 @@ LOOKUPS = (keras.layers.StringLookup, keras.layers.IntegerLookup, keras.layers.T
 """Layers that know a vocabulary."""
 
 
-def random_inputs(split: Split, seed: int = 0) -> Any:
+def random_batches(split: Split, rounds: int, seed: int) -> list[Any]:
+    """Make so many random inputs that fit a model's input specs, in batches.
+
+    The first two are one batch: in a batch of one, what is wrong from example to example is not seen. That is not so
+    where something on the way is made for one size of batch.
+    """
+    reading = split.reading
+    assert reading is not None  # `split.model` was there
+    first = [tensor.shape[0] for tensor in reading.graph.tensors.values() if tensor.shape and tensor.rows is not None]
+    sizes = [2] + [1] * (rounds - 2) if rounds > 1 and set(first) <= {None} else [1] * rounds
+    return [random_inputs(split, seed + i, size) for i, size in enumerate(sizes)]
+
+
+def random_inputs(split: Split, seed: int = 0, batch_size: int = 1) -> Any:
     """Make random inputs that fit a model's input specs.
 
     Parameters
     ----------
     split : Split
     seed : int
+    batch_size : int
+        Where it is not fixed.
 
     Returns
     -------
     structure of numpy.ndarray
-        As the model takes them, batch size 1 unless it is fixed: normal numbers for floats, whole numbers within the
+        As the model takes them: normal numbers for floats, whole numbers within the
         vocabulary of the embeddings that read them, true or false for booleans, words that the lookups know for
         strings. All are backend tensors if one is of a dtype that NumPy has not, as Keras takes no mixture.
     """
@@ -52,7 +67,9 @@ def random_inputs(split: Split, seed: int = 0) -> Any:
     made: list[Any] = []
     for name, tensor in zip(reading.graph.inputs, function.inputs, strict=True):
         unknown = UNKNOWN_IMAGE_SIDE if len(tensor.shape) >= 4 else UNKNOWN_LENGTH
-        shape = tuple((1 if axis == 0 else unknown) if dim is None else dim for axis, dim in enumerate(tensor.shape))
+        shape = tuple(
+            (batch_size if axis == 0 else unknown) if dim is None else dim for axis, dim in enumerate(tensor.shape)
+        )
         made.append(_values(generator, shape, tensor.dtype, readers.get(name, _Reader())))
     if any(tensor.dtype not in _OF_NUMPY for tensor in function.inputs):
         made = [

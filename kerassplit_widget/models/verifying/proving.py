@@ -12,9 +12,9 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from kerassplit_widget.errors import ModelError, SplitError, first_line
+from kerassplit_widget.errors import ModelError, PartError, SplitError, first_line
 from kerassplit_widget.models import keras_internals as internals
-from kerassplit_widget.models.verifying.inputs import given_inputs, length_of, random_inputs
+from kerassplit_widget.models.verifying.inputs import given_inputs, length_of, random_batches
 from kerassplit_widget.models.verifying.proofs import Check, Verification
 from kerassplit_widget.models.verifying.states import Apart
 from kerassplit_widget.structure.arguments import whole_number
@@ -45,10 +45,7 @@ def verify(
     """Compare a model with its parts. See `Split.verify`."""
     rounds, seed = whole_number("rounds", rounds), whole_number("seed", seed, 0)
     model = split.model
-    if data is None:
-        batches = [random_inputs(split, seed + i) for i in range(rounds)]
-    else:
-        batches = given_inputs(split, data, rounds)
+    batches = random_batches(split, rounds, seed) if data is None else given_inputs(split, data, rounds)
     ways = {IN_MEMORY: internals.as_tensor, BY_ARRAYS: _handed_on}
     steps = _Steps(progress, len(batches) * (1 + (len(ways) + save) * len(split)) + save + 1)
     loaded, failed = None, list[Check]()
@@ -85,7 +82,7 @@ def verify(
         checks.append(Check(way, difference <= allowed, detail))
     checks += [*failed, _weights(split), _untouched(split)]
     steps.end()
-    inputs = len(batches) if data is None else sum(map(length_of, batches))
+    inputs = rounds if data is None else sum(map(length_of, batches))
     return Verification(tuple(checks), apart[IN_MEMORY], inputs)
 
 
@@ -171,6 +168,8 @@ def _run_parts(split: Split, batch: Any, hand_on: Callable[[Any], Any], way: str
     try:
         with Apart(*split.parts):
             return split.run(batch, training=False, hand_on=_watched(split, hand_on, way, steps))
+    except PartError as error:
+        raise _BrokenError(str(error)) from None
     except Exception as error:
         if isinstance(error, SplitError | _BrokenError) or error is steps.raised:
             raise

@@ -1,0 +1,102 @@
+"""What calls return, where that is something else than Keras declares.
+
+A part is built on what crosses to it. Were that taken to be what Keras declares, Keras would cast whole numbers to
+floats, and give tensors other shapes, without a word.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping
+
+import keras
+
+from kerassplit_widget.models import keras_internals as internals
+from kerassplit_widget.models.keras_internals import Declared, Node, Operation
+from kerassplit_widget.models.twins import Twins
+
+__all__ = ["Returned"]
+
+
+class Returned:
+    """Finds out what the calls of one model return.
+
+    Parameters
+    ----------
+    twins : callable
+        Gives the twins that stand for an operation where it is run.
+
+    Attributes
+    ----------
+    real : dict of str to Declared
+        Of tensors that are something else than Keras declares, by their names.
+    """
+
+    def __init__(self, twins: Callable[[Operation], Twins]) -> None:
+        self._twins = twins
+        self._seen: dict[Hashable, list[Declared]] = {}
+        self.real: dict[str, Declared] = {}
+
+    def by(self, node: Node, names: Mapping[int, str]) -> list[Declared]:
+        """Tell what a call returns.
+
+        Parameters
+        ----------
+        node : Node
+        names : mapping of int to str
+            From the id of a symbolic tensor among its arguments to its name.
+
+        Returns
+        -------
+        list of Declared
+            For each output shape and dtype: as Keras declares them unless that is wrong.
+        """
+        declared = [(internals.shape_of(node, i), tensor.dtype) for i, tensor in enumerate(node.outputs)]
+        fed: dict[int, Declared] = {}
+        if self.real:
+            named = ((id(tensor), names[id(tensor)]) for tensor in node.input_tensors)
+            fed = {key: self.real[name] for key, name in named if name in self.real}
+        if not fed and not internals.may_declare_wrongly(node):
+            return declared
+        key = _key(node, fed)
+        if key is None:
+            return self._observed(node, fed, declared)
+        if key not in self._seen:
+            self._seen[key] = self._observed(node, fed, declared)
+        return self._seen[key]
+
+    def _observed(self, node: Node, fed: Mapping[int, Declared], declared: list[Declared]) -> list[Declared]:
+        """Let a call tell what it returns, and correct what is declared where that contradicts it."""
+        twin = self._twins(node.operation).of(node.operation)
+        found = internals.observed_outputs(node, twin, fed)
+        if found is None or all(map(_agree, declared, found)):
+            return declared if found is None else [(own[0], real[1]) for own, real in zip(declared, found, strict=True)]
+        trained = internals.observed_outputs(node, twin, fed, training=True) or found
+        return [
+            (own[0] if _agree(own, real) else _common(real[0], other[0]), real[1])
+            for own, real, other in zip(declared, found, trained, strict=True)
+        ]
+
+
+def _agree(one: Declared, other: Declared) -> bool:
+    """Tell whether two tensors may have the same shape."""
+    return len(one[0]) == len(other[0]) and all(a == b or None in (a, b) for a, b in zip(one[0], other[0], strict=True))
+
+
+def _common(one: internals.Shape, other: internals.Shape) -> internals.Shape:
+    """Leave open what a layer makes larger or smaller in training than it does otherwise."""
+    if len(one) != len(other):
+        return one
+    return tuple(a if a == b else None for a, b in zip(one, other, strict=True))
+
+
+def _key(node: Node, fed: Mapping[int, Declared]) -> Hashable:
+    """Return what calls have in common that return the same, or None where that cannot be told."""
+    try:
+        settings = {key: value for key, value in node.operation.get_config().items() if key != "name"}
+    except Exception:  # a layer may say anything of itself, or nothing
+        return None
+    arguments = keras.tree.map_structure(
+        lambda each: fed.get(id(each), (each.shape, each.dtype)) if isinstance(each, keras.KerasTensor) else each,
+        (node.arguments.args, node.arguments.kwargs),
+    )
+    return type(node.operation), repr(settings), repr(arguments)
