@@ -10,8 +10,9 @@ from kerassplit_widget.display import notebook, wire
 from kerassplit_widget.display.plans import PlanDesk
 from kerassplit_widget.errors import NamingError, SplitError
 from kerassplit_widget.models.counting import count_reading
-from kerassplit_widget.models.measuring import measure
-from kerassplit_widget.structure.text import listed
+from kerassplit_widget.models.measuring import Measurement, measure
+from kerassplit_widget.structure.graph import LayerGraph
+from kerassplit_widget.structure.text import listed, plural
 
 if TYPE_CHECKING:
     from kerassplit_widget.display.widget import SplitWidget
@@ -167,19 +168,11 @@ class Actions:
         reading = session.reading
         table = count_reading(reading, session.batch_size)
         found = measure(widget.model, batch_size=session.batch_size, progress=widget.worker.tell)
-        shares: dict[str, float] = {}
-        for segment in found:
-            rows = [table[name] for name in segment.calls if name in table]
-            work = [row.flops for row in rows if row.flops is not None]
-            whole = sum(work) if len(work) == len(rows) else 0
-            for row in rows:
-                # Where the work of a call is unknown, none says how the time is to be divided.
-                part = (row.flops or 0) / whole if whole else 1 / len(rows)
-                shares[row.name] = segment.ms / found.ratio * part
         if session.reading is not reading:
             raise SplitError("A layer was opened while measuring: measure again.")
-        widget.show_costs(table, [shares.get(name) for name in session.graph.names])
-        widget.status = found.sentence()
+        widget.show_costs(table, _times(found, session.graph))
+        segments = plural(len(found), "segment")
+        widget.status = f"{segments} measured; each call shows the time of its whole segment. {found.sentence()}"
 
     def _plan(self, message: Message) -> Fields:
         widget, session = self._widget, self._widget.session
@@ -194,6 +187,21 @@ class Actions:
         widget.status = found.sentence()
         widget.show_cuts()
         return {"plan": wire.plan(found, [] if live else self._desk.front())}
+
+
+def _times(found: Measurement, graph: LayerGraph) -> list[float | None]:
+    """Give each call the milliseconds of the segment that it is in: how they divide among its calls is not known.
+
+    A raw input takes none. A call inside a layer that was measured as one call is in the segment of that.
+    """
+    measured = {name: segment.ms for segment in found for name in segment.calls}
+
+    def time(name: str) -> float | None:
+        while name and name not in measured:
+            name = name.rpartition("/")[0]
+        return measured.get(name)
+
+    return [0.0 if call.is_input else time(call.name) for call in graph]
 
 
 def _number(message: Message, name: str) -> int:

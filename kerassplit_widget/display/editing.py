@@ -8,7 +8,7 @@ from kerassplit_widget.errors import SplitError
 from kerassplit_widget.structure.cuts import Cut, cut_at, find_call
 from kerassplit_widget.structure.graph import LayerGraph
 from kerassplit_widget.structure.nesting import nest
-from kerassplit_widget.structure.text import bytes_text, listed
+from kerassplit_widget.structure.text import bytes_text, listed, plural
 
 __all__ = ["Editor"]
 
@@ -172,7 +172,7 @@ class Editor:
         assert at is not None  # it has just been placed
         cut = self.cuts[at]
         count = len(cut.tensors)
-        crossing = f"{count} tensor{'' if count == 1 else 's'}, {bytes_text(cut.nbytes(self.batch_size))}"
+        crossing = f"{plural(count, 'tensor')}, {bytes_text(cut.nbytes(self.batch_size))}"
         return f"Cut after {listed(cut.points)}: {crossing if count else 'nothing crosses'}."
 
     def _known(self, index: int) -> Cut:
@@ -193,4 +193,4 @@ class Editor:
         target.append(self.cuts)
         self.cuts = source.pop()
         count = len(self.cuts)
-        return f"{count} cut{'' if count == 1 else 's'} placed."
+        return f"{plural(count, 'cut')} placed."

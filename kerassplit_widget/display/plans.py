@@ -96,6 +96,9 @@ def in_form_words(text: str) -> str:
     """Write what the planner says of its options in the words and units of the form."""
     for name, word in _WORDS.items():
         text = re.sub(rf"\b{name}=(?:True\b)?", word, text)
+    if shapes := re.search(r"say how large they are, for example (input_shapes=\{[^}]*\})", text):
+        # The form has no field for it; what else Python offers is harder to come by.
+        return f"{text[: shapes.start()]}ks.SplitWidget(model, {shapes[1]}) fixes them."
     text = re.sub(r"([\d,]+) bytes", lambda found: _mebibytes(int(found[1].replace(",", ""))), text)
     python = " In Python these are options of ks.plan." if re.search(r"\b[a-z_]+=", text) else ""
     return text + python

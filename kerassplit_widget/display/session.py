@@ -12,13 +12,17 @@ from kerassplit_widget.display.editing import Editor
 from kerassplit_widget.display.viewing import Viewer
 from kerassplit_widget.errors import CutError
 from kerassplit_widget.models.cutting import place_cuts
-from kerassplit_widget.models.reading import Expand, Shapes, read_steps
+from kerassplit_widget.models.inputs import Shapes
+from kerassplit_widget.models.reading import Expand, read_steps
 from kerassplit_widget.structure.arguments import whole_number
 from kerassplit_widget.structure.cuts import cut_at, explain, nearest_candidates
 from kerassplit_widget.structure.graph import LayerGraph
 from kerassplit_widget.structure.surveying import Place, survey
 
 __all__ = ["Session"]
+
+_EXAMPLE = 128
+"""What a sentence shows for an unknown dimension."""
 
 
 class Session:
@@ -61,7 +65,7 @@ class Session:
         self.expanded: list[str] = []
         self.reading = read_steps(model, expand=expand, input_shapes=input_shapes)
         self.editor = Editor(self.reading.graph, self.batch_size)
-        self.viewer = Viewer(self.reading.graph)
+        self.viewer = Viewer(self.graph, openable=self.reading.closed)
 
     @property
     def graph(self) -> LayerGraph:
@@ -76,6 +80,15 @@ class Session:
         if expand != "nested":
             given["expand"] = expand
         return given
+
+    @property
+    def hint(self) -> str:
+        """Say in a sentence how the unknown dimensions of the inputs are fixed; nothing if none is unknown."""
+        shapes = {name: self.graph.tensors[name].shape[1:] for name in self.graph.inputs}
+        given = {name: tuple(dim or _EXAMPLE for dim in shape) for name, shape in shapes.items() if None in shape}
+        if not given:
+            return ""
+        return f"Sizes are unknown where dimensions are: ks.SplitWidget(model, input_shapes={given}) fixes them."
 
     def names(self, cuts: Iterable[Any]) -> list[list[str]]:
         """Write cuts, as `split` takes them, by the names of their points: nested, each once."""
@@ -109,7 +122,7 @@ class Session:
         whole = self.viewer.scene.depth in ("layers", "all")
         self.reading = reading
         self.editor.move_to(reading.graph)
-        self.viewer = Viewer(reading.graph, direction)
+        self.viewer = Viewer(reading.graph, direction, openable=reading.closed)
         if whole:
             self.viewer.show("all")
         else:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import math
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -12,17 +14,20 @@ from kerassplit_widget.structure.graph import LayerGraph
 from kerassplit_widget.structure.layout import Direction, Layout, lay_out
 from kerassplit_widget.structure.layout.frames import room_for
 from kerassplit_widget.structure.regions.folding import Fold, fold
-from kerassplit_widget.structure.text import shape_text
+from kerassplit_widget.structure.text import plural, shape_text
 from kerassplit_widget.structure.views import Depth, Frame, View, opened_at, path_to, view
 
-__all__ = ["Scene", "Viewer", "framed"]
+__all__ = ["Scene", "Viewer", "framed", "shown_title"]
 
 SMALL = 200
 """A graph of so many calls is shown whole at first: it can be scrolled through, and every call is in the list."""
 
 _BOX_HEIGHT = 38.0
-_CHARACTER, _SMALL_CHARACTER, _MARKS = 6.7, 6.2, 44.0
-"""Pixels that a character of a title and of the line below take in the front end's fonts, and a fold's "×6" and "+"."""
+_CHARACTER, _SMALL_CHARACTER = 6.7, 6.2
+"""Pixels that a character of a title and of the line below take in the front end's fonts."""
+
+_OPEN_MARK, _TIED_MARK, _BADGE, _DIGIT = 16.0, 16.0, 8.0, 7.0
+"""Pixels of the "+" and of the mark of shared weights; around a badge such as "×12", and for each of its characters."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +53,23 @@ def framed(depth: str, seen: View) -> list[Frame]:
     return [frame for frame in seen.frames if depth not in ("layers", "all") or frame.fold.kind == "group"]
 
 
+def shown_title(box: Fold, groups: Collection[str]) -> str:
+    """Write the title of a box: a call in a group whose outline says so goes without the path of the group.
+
+    Parameters
+    ----------
+    box : Fold
+    groups : collection of str
+        Names of the groups that are outlined.
+    """
+    path = box.title
+    while "/" in path:
+        path = path.rpartition("/")[0]
+        if path in groups:
+            return box.title[len(path) + 1 :]
+    return box.title
+
+
 class Viewer:
     """The folds that are open on a graph.
 
@@ -57,19 +79,28 @@ class Viewer:
     direction : {"down", "right"}
     root : Fold, optional
         ``fold(graph)``, if it is at hand.
+    openable : collection of str
+        Calls that are groups and may be opened.
 
     Attributes
     ----------
     graph : LayerGraph
     root : Fold
+    openable : collection of str
     opened : set of str
         Folds that a person has opened; those that a cut goes through are open besides. A repeat that is not in it is
         open at those of its copies, folds or calls, that are.
     direction : {"down", "right"}
     """
 
-    def __init__(self, graph: LayerGraph, direction: Direction = "down", root: Fold | None = None) -> None:
-        self.graph = graph
+    def __init__(
+        self,
+        graph: LayerGraph,
+        direction: Direction = "down",
+        root: Fold | None = None,
+        openable: Collection[str] = (),
+    ) -> None:
+        self.graph, self.openable = graph, openable
         self.root = fold(graph) if root is None else root
         self.direction: Direction = direction
         self.opened: set[str] = set()
@@ -187,7 +218,7 @@ class Viewer:
         frames = [frame.boxes for frame in framed(self._depth(), seen)]
         return lay_out(
             seen.successors,
-            size=(_width(self.graph, seen), _BOX_HEIGHT),
+            size=(_width(self.graph, seen, self.openable), _BOX_HEIGHT),
             direction=self.direction,
             inputs=inputs,
             outputs=outputs,
@@ -206,16 +237,21 @@ class Viewer:
         return found
 
 
-def _width(graph: LayerGraph, seen: View) -> float:
+def _width(graph: LayerGraph, seen: View, openable: Collection[str]) -> float:
     """Give a width that nearly all texts fit, the same for all boxes, so that like blocks are drawn alike."""
+    groups = {frame.fold.name for frame in seen.frames if frame.fold.kind == "group"}
+    called = Counter(call.layer for call in graph)
     widths = []
     for box, exits in zip(seen.boxes, seen.exits, strict=True):
         last = graph.calls[exits[-1]]
-        what = f"{len(box.calls)} calls" if box.children else last.kind
+        what = plural(len(box.calls), "call") if box.children else last.kind
         below = f"{what} · {shape_text(last.outputs[0].shape)}"
-        marks = _MARKS if box.children else 0.0
-        widths.append(max(_CHARACTER * len(box.title) + marks, _SMALL_CHARACTER * len(below)))
-    return min(250.0, max(140.0, 28 + sorted(widths)[int(0.95 * (len(widths) - 1))]))
+        marks = _OPEN_MARK if box.children or box.name in openable else 0.0
+        marks += _BADGE + _DIGIT * len(f"×{box.count}") if box.count > 1 else 0.0
+        marks += _TIED_MARK if not box.children and called[last.layer] > 1 else 0.0
+        title = _CHARACTER * len(shown_title(box, groups))
+        widths.append(marks + max(title, _SMALL_CHARACTER * len(below)))
+    return min(250.0, max(140.0, 28 + sorted(widths)[math.ceil(0.95 * (len(widths) - 1))]))
 
 
 def _folds(root: Fold) -> Iterator[Fold]:

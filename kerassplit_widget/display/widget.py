@@ -24,15 +24,16 @@ from kerassplit_widget.display.viewing import Scene
 from kerassplit_widget.display.working import Busy, Worker
 from kerassplit_widget.errors import CutError, NamingError, PointError, SplitError, closest
 from kerassplit_widget.models.codegen import split_code
+from kerassplit_widget.models.inputs import Shapes
 from kerassplit_widget.models.planning import Plan
-from kerassplit_widget.models.reading import Expand, Shapes
+from kerassplit_widget.models.reading import Expand
 from kerassplit_widget.models.splitting import Split
 from kerassplit_widget.models.verifying import Verification
 from kerassplit_widget.structure.arguments import whole_number
 from kerassplit_widget.structure.costs import CostTable
 from kerassplit_widget.structure.cuts import cut_candidates
 from kerassplit_widget.structure.graph import LayerGraph
-from kerassplit_widget.structure.text import count_text, listed
+from kerassplit_widget.structure.text import count_text, listed, plural
 
 __all__ = ["SplitWidget"]
 
@@ -53,7 +54,7 @@ def _bundle(name: str) -> str | Path:
 
 def _places(graph: LayerGraph) -> str:
     count = len(cut_candidates(graph))
-    return f"{count} place{'' if count == 1 else 's'} where a single tensor crosses"
+    return f"{plural(count, 'place')} where a single tensor crosses"
 
 
 def _as_text(value: dict[str, Any], _: object) -> str | dict[str, Any]:
@@ -169,14 +170,14 @@ class SplitWidget(anywidget.AnyWidget):
         super().__init__(height=height, _model=self.session.model_payload())
         self.show_view()
         self._show_placed()
-        self.status = f"{_places(self.graph)}. Choose a call to cut after it."
+        self.status = f"{_places(self.graph)}. Choose a call to cut after it. {self.session.hint}".rstrip()
         if cuts:
             self.cuts = self.session.names(cuts)
         self.on_msg(lambda _, message, buffers: self._actions.take(message))
 
     def __repr__(self) -> str:
         cuts = ", ".join(listed(points) for points in self.cuts) or "none"
-        return f"SplitWidget({self.graph.name}: {len(self.graph)} calls; cuts: {cuts})"
+        return f"SplitWidget({self.graph.name}: {plural(len(self.graph), 'call')}; cuts: {cuts})"
 
     def _repr_mimebundle_(self, **options: Any) -> tuple[dict[str, Any], dict[str, Any]] | None:
         """Show the widget and, for places that show none, a text and a still picture."""
@@ -194,7 +195,7 @@ class SplitWidget(anywidget.AnyWidget):
     def summary(self) -> str:
         """Say in a few lines what is shown."""
         graph = self.graph
-        lines = [f"{graph.name}: {len(graph)} calls, {count_text(graph.params)} parameters, {_places(graph)}"]
+        lines = [f"{graph.name}: {plural(len(graph), 'call')}, {count_text(graph.params)} parameters, {_places(graph)}"]
         lines += [
             f"cut {i}: {cut.describe(self.session.batch_size)}" for i, cut in enumerate(self.session.editor.cuts, 1)
         ]
@@ -342,7 +343,7 @@ class SplitWidget(anywidget.AnyWidget):
         if proposal["value"] != self.session.editor.points:
             self.session.editor.place(proposal["value"])
             count = len(self.session.editor.cuts)
-            self.status = f"{count} cut{'' if count == 1 else 's'} placed; split to build the {count + 1} parts."
+            self.status = f"{plural(count, 'cut')} placed; split to build the {count + 1} parts."
             if not count:
                 self.status = "All cuts are removed."
         return self.session.editor.points

@@ -199,7 +199,9 @@ def placed(editor: Editor, variables: Sequence[str], batch_size: int = 1) -> dic
     return {
         "cuts": [cut_row(cut, cut.describe(batch_size), batch_size) for cut in cuts],
         "part_of": part_of.tolist(),
-        "parts": [_part_row(graph, wire, _variable(variables, i)) for i, wire in enumerate(wires)],
+        "parts": [
+            _part_row(graph, wire, _variable(variables, i), int((part_of == i).sum())) for i, wire in enumerate(wires)
+        ],
         "can_undo": editor.can_undo,
         "can_redo": editor.can_redo,
     }
@@ -290,11 +292,12 @@ def _variable(variables: Sequence[str], i: int) -> str:
     return variables[i] if i < len(variables) else f"part_{i + 1}"
 
 
-def _part_row(graph: LayerGraph, wire: Wire, variable: str) -> dict[str, Any]:
+def _part_row(graph: LayerGraph, wire: Wire, variable: str, count: int) -> dict[str, Any]:
+    """Pack a part; `count` is of its calls, with the raw inputs that it is the first to compute with."""
     calls = [graph.calls[n] for n in wire.calls]
     return {
         "variable": variable,
-        "calls": len(calls),
+        "calls": count,
         "params": sum({call.layer: call.params for call in calls}.values()),
         "needs": [_signature(graph, name) for name in wire.takes],
         "returns": [_signature(graph, name) for name in wire.returns],

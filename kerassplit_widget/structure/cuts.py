@@ -16,7 +16,7 @@ from kerassplit_widget.structure.arguments import whole_number
 from kerassplit_widget.structure.closure import closure
 from kerassplit_widget.structure.graph import LayerGraph
 from kerassplit_widget.structure.regions.dominators import empty_frontier
-from kerassplit_widget.structure.text import bytes_text, listed, tensor_text
+from kerassplit_widget.structure.text import bytes_text, listed, plural, tensor_text
 
 __all__ = [
     "Cut",
@@ -31,7 +31,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Cut:
     """A division of the calls of a graph into head and tail.
 
@@ -41,8 +41,12 @@ class Cut:
         Names of the calls after which it cuts, in topological order.
     """
 
-    graph: LayerGraph = field(repr=False, compare=False)
+    graph: LayerGraph = field(compare=False)
     points: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        size = f", {bytes_text(self.nbytes())}" if self.tensors else ""
+        return f"Cut({', '.join(map(repr, self.points))}: {plural(len(self.tensors), 'tensor')}{size})"
 
     @classmethod
     def worked_out(
@@ -210,8 +214,8 @@ def cut_at(graph: LayerGraph, *points: str) -> Cut:
     if not follows and all(call.is_input or n in cut.head for n, call in enumerate(graph.calls)):
         made = {graph.tensors[name].call for name in graph.outputs}
         ends = [name for name in names if name in made]
-        what = f"{listed(ends)} {'is an output' if len(ends) == 1 else 'are outputs'} of the model and nothing"
-        after = "" if ends == list(names) else f" {listed(names)}"
+        what = f"{_quoted(ends)} {'is an output' if len(ends) == 1 else 'are outputs'} of the model and nothing"
+        after = "" if ends == list(names) else f" {_quoted(names)}"
         raise CutError(
             f"{what if ends else 'Nothing'} is computed after{after}: the part behind a cut there would be empty. "
             f"{_suggest(graph)}"
@@ -357,6 +361,10 @@ def nearest_candidates(graph: LayerGraph, name: str) -> tuple[Cut | None, Cut | 
     before = max((place for place in places if place in above), default=None)
     after = min((place for place in places if place in below), default=None)
     return (places[before] if before is not None else None), (places[after] if after is not None else None)
+
+
+def _quoted(names: Iterable[str]) -> str:
+    return listed(map(repr, names))
 
 
 def _suggest(graph: LayerGraph) -> str:

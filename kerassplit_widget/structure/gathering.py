@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, groupby
-from string import digits
 
 from kerassplit_widget.structure.regions.folding import Fold
+from kerassplit_widget.structure.regions.titles import range_title
 from kerassplit_widget.structure.views import straddled
 
 __all__ = ["Gathered", "gathered"]
@@ -97,17 +97,7 @@ def _rows(copies: Sequence[Fold], alone: Collection[str], heads: Sequence[Collec
             yield first
             continue
         last = others[-1]
-        title = _range(first.title, last.title)
+        title = range_title(first.title, last.title)
         calls = tuple(sorted(chain(first.calls, *(each.calls for each in others))))
         # No fold of `fold` has such a name: theirs have one ellipsis between two calls.
         yield Fold(f"{first.name}……{last.name}", title, "repeat", 1 + len(others), calls, (first, *others))
-
-
-def _range(first: str, last: str) -> str:
-    """Name a row: ``block2 – 19`` where its copies are numbered, else by the titles of the first and the last."""
-    if first == last:
-        return first
-    stem = first.rstrip(digits)
-    if stem not in (first, "") and stem == last.rstrip(digits):
-        return f"{first} – {last[len(stem) :]}"
-    return f"{first} … {last}"

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from kerassplit_widget.structure.graph import Tensor
 
-__all__ = ["bytes_text", "count_text", "listed", "seconds_text", "shape_text", "tensor_text"]
+__all__ = ["bytes_text", "count_text", "listed", "plural", "seconds_text", "shape_text", "tensor_text"]
 
 
 def bytes_text(nbytes: int | None) -> str:
@@ -31,18 +31,31 @@ def count_text(count: int) -> str:
     return _scaled(count, 1000, ("", "k", "M", "G", "T")).rstrip()
 
 
+def plural(count: int, word: str) -> str:
+    """Write how many there are of something.
+
+    Examples
+    --------
+    >>> plural(1, "call"), plural(177, "call")
+    ('1 call', '177 calls')
+    """
+    return f"{count} {word}{'' if count == 1 else 's'}"
+
+
 def seconds_text(seconds: float) -> str:
     """Write a time, e.g. ``"12.3 ms"``.
 
     Examples
     --------
-    >>> seconds_text(0.01234), seconds_text(2.5), seconds_text(0.0), seconds_text(1e-12)
-    ('12.3 ms', '2.50 s', '0 s', '1.00e-12 s')
+    >>> seconds_text(0.01234), seconds_text(2.5), seconds_text(0.0), seconds_text(6.8e-10), seconds_text(1e-15)
+    ('12.3 ms', '2.50 s', '0 s', '0.68 ns', '1.00e-15 s')
     """
     for unit, size in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6), ("ns", 1e-9)):
         if seconds >= 0.9995 * size:
             value = seconds / size
             return f"{value:.0f} {unit}" if value >= 99.95 else f"{value:.{1 if value >= 9.995 else 2}f} {unit}"
+    if seconds >= 1e-12:
+        return f"{seconds / 1e-9:.2g} ns"
     return f"{seconds:.2e} s" if seconds else "0 s"
 
 

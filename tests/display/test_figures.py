@@ -56,8 +56,15 @@ def test_parts_have_colours_and_cuts_say_what_crosses():
     assert "cut after conv: 2 tensors, 2.0 kB" in texts(figure)
     grounds = {tuple(np.round(colour[:3], 3)) for colour in boxes(figure).get_facecolors()}
     assert grounds == {tuple(np.round(tint(colour), 3)) for colour in PARTS[:3]}
-    assert "part 1: 2 calls, 260 parameters" in texts(figure)
+    assert "part 1: 3 calls, 260 parameters" in texts(figure)
     assert "part 3: 1 call, 10 parameters" in texts(figure)
+
+
+def test_the_calls_of_the_parts_add_up_to_those_of_the_model():
+    model = zoo.siamese()
+    said = texts(ks.plot(model, cuts=["shared"]))
+    counted = [int(text.split(": ")[1].split()[0]) for text in said if text.startswith("part ")]
+    assert len(counted) == 2 and sum(counted) == len(ks.read(model))
 
 
 def test_bytes_are_for_the_batch():
@@ -211,6 +218,38 @@ def test_texts_stay_in_their_boxes():
                 inside += 1
                 assert rect.x0 <= box.x0 and box.x1 <= rect.x1 and rect.y0 <= box.y0 and box.y1 <= rect.y1, text
     assert inside == 2 * len(rects)
+
+
+def test_the_widest_names_stay_in_their_boxes_too():
+    x = y = keras.Input((4,), name="x")
+    names = ["W" * 60, "MODEL_OUTPUT_GATED_" * 4, "ЩЖШ" * 12, "مرحبا" * 12, "~#&" * 20, "a\tb\nc"]
+    for name in names:
+        y = layers.Dense(4, name=name)(y)
+    figure = ks.plot(keras.Model(x, y))
+    figure.draw_without_rendering()
+    wide = {round(path.get_extents(figure.axes[0].transData).width, 3) for path in boxes(figure).get_paths()}
+    assert len(wide) == 1
+    drawn = {text.get_text(): text.get_window_extent().width for text in figure.axes[0].texts}
+    assert max(drawn.values()) < min(wide)
+    assert "a b c" in drawn and not any("\t" in text or "\n" in text for text in drawn)
+
+
+def test_arrows_into_a_repeat_end_before_the_papers_behind_it():
+    figure = ks.plot(blocks(), depth="blocks")
+    assert "×8" in texts(figure)
+    heads = next(each for each in figure.axes[0].collections if each.get_gid() == "arrows")
+    tips = sorted(float(path.vertices[0][1]) for path in heads.get_paths())
+    tops = [path.get_extents().y0 for path in boxes(figure).get_paths()]  # the image, the stem, the repeat, ...
+    above = [top - tip for tip, top in zip(tips, tops[1:], strict=True)]
+    assert above == pytest.approx([0, 6, 0, 0], abs=1e-3)
+
+
+def test_calls_in_an_outlined_group_go_without_its_path():
+    said = texts(ks.plot(zoo.nested()))
+    graph = ks.read(zoo.nested())
+    inner = [name for name in graph.names if "/" in name]
+    assert inner and not any("/" in text for text in said)
+    assert {name.rpartition("/")[2] for name in inner} <= set(said)
 
 
 def test_colours_by_kind_have_a_legend_of_what_is_there():

@@ -83,6 +83,26 @@ def test_without_cuts_the_lowest_place_of_each_third_is_named():
     assert said == ["d1\n12 B", "d4\n8 B", "d7\n4 B"]
 
 
+def test_a_candidate_is_named_where_it_is_cheaper_than_the_place_beside_it():
+    x = keras.Input((4,), name="x")
+    y = layers.Dense(9, name="stem")(x)
+    first = layers.Dense(2, name="first")(y)
+    small = layers.Dense(1, name="small")(y)
+    model = keras.Model(x, [first, layers.Dense(5, name="second")(layers.Dense(7, name="wide")(small))])
+    said = [text.get_text() for text in plot_landscape(model).axes[0].texts]
+    graph = ks.read(model)
+    named = [text.split("\n")[0] for text in said]
+    assert all(" + " not in name for name in named) and set(named) <= set(graph.names), said
+
+
+def test_several_points_say_how_many_tensors_cross():
+    x = keras.Input((4,), name="x")
+    y = layers.Dense(3, name="a")(x)
+    model = keras.Model(x, [layers.Dense(2, name="b")(y), layers.Dense(2, name="c")(layers.Dense(5, name="d")(y))])
+    said = [text.get_text() for text in plot_landscape(model, cuts=[("b", "d")]).axes[0].texts]
+    assert "d + 1\n1 tensor, 20 B" in said
+
+
 def test_the_axis_of_bytes_is_logarithmic_only_over_decades():
     assert plot_landscape(chain()).axes[0].get_yscale() == "linear"
     wide = keras.Sequential([keras.Input((4,)), *(layers.Dense(n) for n in (4000, 2, 3000, 5, 1))])
@@ -121,6 +141,8 @@ def test_bad_arguments_are_refused(options, said):
 def test_what_cannot_be_cut_has_no_landscape():
     with pytest.raises(ks.SplitError, match="no place between two"):
         plot_landscape(chain(1))
+    with pytest.raises(ks.SplitError, match="'chain' has 1 call: there"):
+        plot_landscape(chain(1))
     pools = keras.Sequential([keras.Input((8,)), layers.ReLU(), layers.ReLU()])
     with pytest.raises(ks.SplitError, match="take x='depth'"):
         plot_landscape(pools, x="params")
@@ -149,6 +171,17 @@ def test_a_latency_plan_sends_from_the_device_and_waits_at_the_server():
     assert server.received > 0
     assert widths(axes, "sending") == pytest.approx([device.sent / 1e6, 0])
     assert widths(axes, "waiting for the link") == pytest.approx([0, 0.01])
+
+
+@pytest.mark.parametrize(
+    ("speed", "ticks", "load"),
+    [(6e11, ["0", "0.2 ns", "0.4 ns", "0.6 ns"], "0.68 ns"), (1e9, ["0", "150 ns", "300 ns"], "408 ns")],
+)
+def test_times_are_in_one_unit_along_their_axis(speed, ticks, load):
+    axes = plot_stages(ks.plan(chain(), parts=2, speed=speed, bandwidth=np.inf)).axes[0]
+    axes.figure.draw_without_rendering()
+    assert [label.get_text() for label in axes.get_xticklabels()] == ticks
+    assert load in [text.get_text() for text in axes.texts]
 
 
 def test_a_plan_for_memory_has_bars_of_bytes():

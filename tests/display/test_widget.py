@@ -74,8 +74,8 @@ def test_preview_tells_without_changing_anything(front):
         "id": 2,
         "ok": True,
         "cut": None,
-        "sentence": "out is an output of the model and nothing is computed after: the part behind a cut there would be "
-        "empty. Choose a call between, such as 'add'.",
+        "sentence": "'out' is an output of the model and nothing is computed after: the part behind a cut there would "
+        "be empty. Choose a call between, such as 'add'.",
         "nearest": ["pool", None],
     }
     assert not front.ask("preview", call="nowhere")["ok"]
@@ -262,8 +262,8 @@ def test_verify_reports_progress_and_proof(front):
     front.ask("toggle", call="conv")
     assert front.ask("verify")["ok"]
     assert seen[0] == {"what": "verifying", "done": 0, "total": 0} and seen[-1] == {}
-    # three inputs: the model, and two parts in two ways; then the weights
-    assert {step["total"] for step in seen[1:-1]} == {0, 3 * (1 + 2 * 2) + 1}
+    # three inputs in two batches: the model, and two parts in two ways; then the weights
+    assert {step["total"] for step in seen[1:-1]} == {0, 2 * (1 + 2 * 2) + 1}
     proof = front.widget._result["verification"]
     assert proof["ok"] and len(proof["rows"]) == 5 and all(row[1] for row in proof["rows"])
     assert front.widget.status == "parts = model, exact on 3 inputs; weights shared; model untouched"
@@ -526,12 +526,29 @@ def test_costs_are_sent_when_asked_for(front):
     assert sum(w._costs["macs"]) == table.total_macs
 
 
-def test_measured_times_are_spread_over_the_calls(front):
+def test_each_call_shows_the_time_of_the_segment_that_was_measured(front, monkeypatch):
+    measured = []
+    proper = actions.measure
+    monkeypatch.setattr(
+        actions, "measure", lambda *given, **more: measured.append(proper(*given, **more)) or measured[0]
+    )
     assert front.ask("measure")["ok"]
-    w = front.widget
-    times = [ms for ms in w._costs["ms"] if ms is not None]
-    assert all(ms >= 0 for ms in times) and sum(times) > 0
-    assert w.status.startswith("residual: ") and " ms" in w.status
+    w, (found,) = front.widget, measured
+    times = dict(zip(w.graph.names, w._costs["ms"], strict=True))
+    assert len(found) > 1 and any(len(segment.calls) > 1 for segment in found)
+    for segment in found:  # no shares: a call without FLOPs too is in a segment that takes time
+        assert {times[name] for name in segment.calls} == {segment.ms}
+    assert times["image"] == 0
+    assert w.status.startswith(
+        f"{len(found)} segments measured; each call shows the time of its whole segment. residual: "
+    )
+
+
+def test_calls_of_a_layer_that_was_measured_closed_show_its_segment(monkeypatch, shell):
+    front = FrontEnd(ks.SplitWidget(composite()), monkeypatch)
+    assert front.ask("view", open="block")["ok"] and front.ask("measure")["ok"]
+    times = dict(zip(front.widget.graph.names, front.widget._costs["ms"], strict=True))
+    assert times["block/first"] == times["block/second"] == times["block/add"] > 0
 
 
 def test_a_call_of_unknown_work_takes_time_too(monkeypatch, shell):
@@ -623,7 +640,38 @@ def test_a_plan_that_cannot_be_is_refused_in_a_sentence(folded, fields, text):
     assert not reply["ok"] and text in reply["error"] and folded.widget.cuts == [["pool"]]
 
 
-def test_a_composite_layer_is_opened_in_place(monkeypatch, shell):
+def test_unknown_dimensions_are_told_with_the_way_to_fix_them(monkeypatch, shell):
+    way = "ks.SplitWidget(model, input_shapes={'image': (128, 128, 3)}) fixes them."
+    front = FrontEnd(ks.SplitWidget(zoo.unknown_dims()), monkeypatch)
+    assert front.widget.status.endswith(f"Choose a call to cut after it. Sizes are unknown where dimensions are: {way}")
+    error = front.ask("plan", parts=2)["error"]
+    assert error.endswith(f"of the input 'image' (None, None, None, 3): {way}") and "In Python" not in error
+    fixed = FrontEnd(ks.SplitWidget(zoo.unknown_dims(), input_shapes=(12, 10, 3)), monkeypatch)
+    assert fixed.widget.status.endswith("Choose a call to cut after it.") and fixed.ask("plan", parts=2)["ok"]
+
+
+def test_boxes_are_as_wide_as_their_widest_text_and_marks():
+    def width(model, **given):
+        sizes = ks.SplitWidget(model, **given).session.viewer.scene.layout.sizes
+        return float(sizes[0, 0])
+
+    def chain(*names, layer=None):
+        y = x = keras.Input((4,), name="x")
+        for name in names:
+            y = keras.layers.Dense(4, name=name)(y)
+        return keras.Model(x, layer(layer(y)) if layer else y)
+
+    long = "a_name_of_many_letters"
+    alone = width(chain(long))
+    assert width(chain("a", "b", long, "c", "d")) == alone == pytest.approx(28 + 6.7 * len(long))
+    assert width(chain("a", layer=keras.layers.Dense(4, name=long))) == pytest.approx(alone + 16 + 2 * 6.7)  # "#2"
+    inner = keras.Sequential([keras.Input((4,)), keras.layers.Dense(4, name=long), keras.layers.ReLU()], name="a_group")
+    assert width(chain("a", layer=inner)) == pytest.approx(alone + 16)  # of the path the outline tells
+
+
+def composite():
+    """A composite layer between two dense ones."""
+
     class Block(keras.layers.Layer):
         def __init__(self, **kwargs):
             super().__init__(**kwargs)
@@ -637,7 +685,11 @@ def test_a_composite_layer_is_opened_in_place(monkeypatch, shell):
             return x + self.second(self.first(x))
 
     x = keras.Input((4,), name="x")
-    model = keras.Model(x, keras.layers.Dense(2, name="out")(Block(name="block")(keras.layers.Dense(4, name="in")(x))))
+    return keras.Model(x, keras.layers.Dense(2, name="out")(Block(name="block")(keras.layers.Dense(4, name="in")(x))))
+
+
+def test_a_composite_layer_is_opened_in_place(monkeypatch, shell):
+    model = composite()
     front = FrontEnd(ks.SplitWidget(model, cuts=["in"]), monkeypatch)
     w = front.widget
     w.selection = "block"

@@ -53,6 +53,13 @@ def test_a_cut_beside_a_skip_takes_the_skip_along():
     assert cut.describe() == "2 tensors cross after a, 24 B: stem (4 float32) and a (2 float32)."
 
 
+def test_a_cut_shows_what_crosses():
+    assert repr(cut_at(RESIDUAL, "a")) == "Cut('a': 2 tensors, 24 B)"
+    assert repr(cut_candidates(RESIDUAL)) == "[Cut('stem': 1 tensor, 16 B), Cut('add': 1 tensor, 16 B)]"
+    towers = graph_of([("in", "a"), ("in", "b")])
+    assert repr(cut_at(towers, "a")) == "Cut('a': 0 tensors)"
+
+
 def test_candidates_are_the_calls_that_everything_passes():
     assert [cut.points for cut in cut_candidates(RESIDUAL)] == [("stem",), ("add",)]
     assert all(cut.is_candidate and len(cut.tensors) == 1 for cut in cut_candidates(RESIDUAL))
@@ -205,7 +212,7 @@ def test_cuts_that_contradict_each_other_are_refused():
     ("points", "error", "words"),
     [
         (("in",), CutError, ["'in' is an input of the model", "would be empty", "such as 'add'"]),
-        (("out",), CutError, ["out is an output of the model", "would be empty"]),
+        (("out",), CutError, ["'out' is an output of the model", "would be empty"]),
         (("ad",), PointError, ["no call 'ad'", "'add'"]),
         ((), PointError, ["at least one point"]),
     ],
@@ -274,7 +281,7 @@ def test_a_cut_between_towers_that_share_only_an_input_is_crossed_by_nothing():
         "Nothing crosses after b: what follows is computed from model inputs alone; "
         "the tail also needs the model input x."
     )
-    with pytest.raises(CutError, match="b and d are outputs of the model and nothing is computed after"):
+    with pytest.raises(CutError, match="'b' and 'd' are outputs of the model and nothing is computed after"):
         cut_at(graph, "b", "d")
 
 
@@ -296,7 +303,11 @@ def test_only_outputs_are_called_outputs():
     graph = graph_of([("in", "a"), ("a", "p"), ("in", "q")])
     with pytest.raises(CutError) as caught:
         cut_at(graph, "a", "p", "q")
-    assert str(caught.value).startswith("p and q are outputs of the model and nothing is computed after a, p and q: ")
+    assert str(caught.value).startswith(
+        "'p' and 'q' are outputs of the model and nothing is computed after 'a', 'p' and 'q': "
+    )
     idle = graph_of([("in", "a"), ("a", "b"), ("b", "idle")], outputs=("b",))
-    with pytest.raises(CutError, match=r"^Nothing is computed after idle: the part behind a cut there would be empty"):
+    with pytest.raises(
+        CutError, match=r"^Nothing is computed after 'idle': the part behind a cut there would be empty"
+    ):
         cut_at(idle, "idle")

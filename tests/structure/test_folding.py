@@ -231,10 +231,57 @@ def test_groups_that_are_fed_in_other_places_are_not_alike():
     assert [(item.title, item.count) for item in root.children] == [
         ("in", 1),
         ("stem", 1),
-        ("g", 4),
+        ("g0 – 3", 4),
         ("g4", 1),
-        ("g", 4),
+        ("g5 – 8", 4),
     ]
+
+
+def test_repeats_beside_each_other_are_told_apart_by_their_first_and_last_copy():
+    rows = [("in", "InputLayer", ())]
+    for i in range(1, 9):  # block_3 and block_6 are built otherwise
+        kinds = ("Conv2D", "Pool", "Dense") if i in (3, 6) else ("Conv2D", "Norm", "Sum", "Gate")
+        for j, kind in enumerate(kinds):
+            rows.append((f"block_{i}_{'abcd'[j]}", kind, (rows[-1][0],)))
+    assert seen(typed_graph(rows)) == ["in", "block_1 – 2 ×2", "block_3", "block_4 – 5 ×2", "block_6", "block_7 – 8 ×2"]
+
+
+def test_a_copy_whose_title_is_common_to_all_is_told_by_its_calls():
+    rows = [("in", "InputLayer", ())]
+    for i in range(7):  # mixed2 is built otherwise; in mixed6 the names have less in common
+        kinds = ("Conv2D", "Pool", "Dense") if i == 2 else ("Conv2D", "Norm", "Sum", "Gate")
+        for j, kind in enumerate(kinds):
+            rows.append((f"mixed{5 if (i, j) == (6, 1) else i}_{'abcd'[j]}" + "x" * (i == 6), kind, (rows[-1][0],)))
+    assert seen(typed_graph(rows)) == ["in", "mixed0 – 1 ×2", "mixed2", "mixed3_a – mixed6_dx ×4"]
+
+
+def test_blocks_of_the_same_kinds_are_told_apart_by_their_first_and_last_call():
+    rows, made = [("in", "InputLayer", ())], Counter()
+
+    def layer(kind, *sources):
+        name = kind.lower() + f"_{made[kind]}" * bool(made[kind])
+        made[kind] += 1
+        rows.append((name, kind, sources))
+        return name
+
+    x, skips = "in", []
+    for _ in range(5):
+        x = layer("Conv2D", layer("Conv2D", x))
+        skips.append(x)
+        x = layer("MaxPooling2D", x)
+    x = layer("Conv2D", x)
+    for skip in reversed(skips):
+        x = layer("Concatenate", skip, layer("UpSampling2D", x))
+        x = layer("Conv2D", layer("Conv2D", x))
+    titles = [item.title for item in fold(typed_graph(rows)).children if item.kind == "block"]
+    assert len(set(titles)) == len(titles) > 3
+    assert {"conv2d – maxpooling2d", "conv2d_2 – maxpooling2d_1"} <= set(titles)
+
+
+def test_copies_of_generic_names_are_told_apart_when_their_repeat_is_open():
+    (_, repeat, *_) = fold(in_series(*["Conv2D", "ReLU", "Pool"] * 4, "Dense")).children
+    assert repeat.title == "Conv2D · ReLU · Pool"
+    assert [copy.title for copy in repeat.children] == ["c0 – 2", "c3 – 5", "c6 – 8", "c9 – 11"]
 
 
 def test_cells_that_read_the_two_before_are_a_repeat():

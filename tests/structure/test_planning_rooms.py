@@ -382,7 +382,7 @@ def test_a_plain_graph_is_planned_as_worked_out_by_hand(kind):
     assert plan.value == 9 and plan.bound == pytest.approx(9) and plan.gap == 0
     assert plan.stages in ([{"a", "b"}, {"c", "d"}], [{"a", "c"}, {"b", "d"}])
     assert plan.loads.tolist() == [9, 9]
-    assert repr(plan).startswith("<GraphPlan: balance 9, optimal\n  stage 1: 9, 2 nodes: a, ")
+    assert repr(plan).startswith("<GraphPlan: balance 9.00 s, optimal\n  stage 1: 9.00 s, 2 nodes: a, ")
 
 
 def test_other_objectives_on_a_plain_graph():

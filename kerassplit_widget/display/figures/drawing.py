@@ -19,9 +19,9 @@ from kerassplit_widget.display.figures.inks import Ink
 from kerassplit_widget.display.figures.marks import Mark
 from kerassplit_widget.display.figures.pages import write
 from kerassplit_widget.display.figures.words import shortened, text_width
-from kerassplit_widget.display.viewing import Scene
+from kerassplit_widget.display.viewing import Scene, shown_title
 from kerassplit_widget.structure.graph import LayerGraph
-from kerassplit_widget.structure.text import shape_text
+from kerassplit_widget.structure.text import plural, shape_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -41,10 +41,11 @@ _CURVE = 0.5523
 
 @dataclass(frozen=True)
 class Frame:
-    """The outline of an open fold: a title, and left, top, right, bottom in pixels."""
+    """The outline of an open fold: a title; left, top, right, bottom in pixels; and of a group its name."""
 
     title: str
     rect: tuple[float, float, float, float]
+    group: str = ""
 
 
 def draw(
@@ -79,7 +80,7 @@ def draw(
     _draw_frames(axes, point, frames)
     _draw_edges(axes, point, scene, marks)
     _draw_boxes(axes, point, graph, scene, inks, ghosts)
-    _draw_texts(axes, point, graph, scene, inks, ghosts)
+    _draw_texts(axes, point, graph, scene, inks, frames, ghosts)
     for mark in marks:
         _draw_mark(axes, point, scene, mark)
 
@@ -102,14 +103,29 @@ def _draw_edges(axes: Axes, point: float, scene: Scene, marks: Sequence[Mark]) -
     layout = scene.layout
     if not len(layout.sources):
         return
-    routes = np.split(layout.points.astype(float), layout.route_start[1:-1])
+    boxes = scene.view.boxes
+    routes = [
+        _before_papers(route) if boxes[target].kind == "repeat" and layout.direction == "down" else route
+        for route, target in zip(
+            np.split(layout.points.astype(float), layout.route_start[1:-1]), layout.targets.tolist(), strict=True
+        )
+    ]
     crossing = {edge for mark in marks for edge in mark.edges}
     plain = [route for edge, route in enumerate(routes) if edge not in crossing]
     lit = [routes[edge] for edge in sorted(crossing)]
     for some, colour, width in ((plain, palette.EDGE, 1.1), (lit, palette.ACCENT, 1.8)):
         axes.add_collection(LineCollection(some, colors=colour, linewidths=width * point, zorder=2.0))
         heads = [_arrow_head(route) for route in some if len(route) > 1]
-        axes.add_collection(PolyCollection(heads, facecolors=colour, edgecolors="none", zorder=2.1))
+        axes.add_collection(PolyCollection(heads, facecolors=colour, edgecolors="none", zorder=2.1, gid="arrows"))
+
+
+def _before_papers(route: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """End a route that comes from above where the papers behind a repeat begin, which would hide its head."""
+    drop = route[-1, 1] - route[-2, 1]
+    if drop <= _STACK[0]:
+        return route
+    end = route[-1] - (route[-1] - route[-2]) * (_STACK[0] / drop)
+    return np.concatenate([route[:-1], end[None]])
 
 
 def _arrow_head(route: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -171,15 +187,18 @@ def _draw_texts(
     graph: LayerGraph,
     scene: Scene,
     inks: Sequence[Ink],
+    frames: Sequence[Frame],
     ghosts: Collection[str],
 ) -> None:
+    groups = {frame.group for frame in frames}
     for place, (box, ink) in enumerate(zip(scene.view.boxes, inks, strict=True)):
         x, y, width = float(scene.layout.x[place]), float(scene.layout.y[place]), float(scene.layout.sizes[place, 0])
         badge = f"×{box.count}" if box.count > 1 else ""
         used = text_width(badge, NAME) + 8 if badge else 0.0
         room = width - 16 - used - (8 if ink.bar is not None else 0)
         middle = x - used / 2 + (4 if ink.bar is not None else 0)
-        title = box.title.removesuffix(f" {badge}") if badge else box.title
+        title = shown_title(box, groups)
+        title = title.removesuffix(f" {badge}") if badge else title
         if box.name in ghosts:
             title = f"from {title}"
         write(axes, middle, y - 6.5, shortened(title, NAME, room), NAME * point, color=ink.text, ha="center")
@@ -196,7 +215,7 @@ def _detail(graph: LayerGraph, scene: Scene, place: int, room: float) -> str:
     last = graph.calls[exits[0] if len(exits) == 1 else max(box.calls)]
     shape = shape_text(last.outputs[0].shape)
     calls = len(box.calls)
-    kind = f"{calls} call{'' if calls == 1 else 's'}" if box.children else last.kind
+    kind = plural(calls, "call") if box.children else last.kind
     rest = room - text_width(f" · {shape}", DETAIL)
     if text_width(kind, DETAIL) <= rest:
         return f"{kind} · {shape}"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from kerassplit_widget.display.figures import palette
 from kerassplit_widget.structure.graph import LayerGraph
-from kerassplit_widget.structure.text import count_text
+from kerassplit_widget.structure.text import count_text, plural
 from kerassplit_widget.structure.views import View
 
 __all__ = ["UNKNOWN", "Colour", "Ink", "Legend", "PartSize", "Rgb", "by_amount", "by_kind", "by_part", "part_sizes"]
@@ -66,7 +66,7 @@ def _ground(seen: View, place: int) -> Rgb:
     return _FOLDED if seen.boxes[place].children else _GROUND
 
 
-def part_sizes(graph: LayerGraph, part_of: Sequence[int]) -> list[PartSize]:
+def part_sizes(graph: LayerGraph, part_of: Sequence[int], ghosts: Collection[str] = ()) -> list[PartSize]:
     """Count the calls and parameters of each part; a layer counts once in each part that calls it.
 
     Parameters
@@ -75,17 +75,24 @@ def part_sizes(graph: LayerGraph, part_of: Sequence[int]) -> list[PartSize]:
         With n calls.
     part_of : sequence of int, shape (n,)
         For each call the number of its part, from 0.
+    ghosts : collection of str
+        Calls that do not count.
     """
     sizes = []
     for part in range(max(part_of, default=-1) + 1):
-        calls = [call for number, call in enumerate(graph) if part_of[number] == part]
+        calls = [call for n, call in enumerate(graph) if part_of[n] == part and call.name not in ghosts]
         params = sum({call.layer: call.params for call in calls}.values())
-        sizes.append(PartSize(sum(not call.is_input for call in calls), params))
+        sizes.append(PartSize(len(calls), params))
     return sizes
 
 
 def by_part(
-    graph: LayerGraph, seen: View, part_of: Sequence[int] | None, sizes: Sequence[PartSize] = ()
+    graph: LayerGraph,
+    seen: View,
+    part_of: Sequence[int] | None,
+    sizes: Sequence[PartSize] = (),
+    *,
+    ghosts: Collection[str] = (),
 ) -> tuple[list[Ink], Legend | None]:
     """Colour boxes by the part that they are in.
 
@@ -98,6 +105,8 @@ def by_part(
         For each call the number of its part, from 0; None: there are no cuts, and nothing is coloured.
     sizes : sequence of PartSize
         Of the parts as a whole. Where less of one is drawn, the legend says so; parts of which nothing is are left out.
+    ghosts : collection of str
+        Calls that stand outside of the piece that is drawn.
 
     Returns
     -------
@@ -111,16 +120,15 @@ def by_part(
         inks.append(Ink(palette.tint(colour), colour))
     entries = tuple(
         (palette.PARTS[part % len(palette.PARTS)], _part_words(part, whole, drawn.calls))
-        for part, (drawn, whole) in enumerate(zip(part_sizes(graph, part_of), sizes, strict=False))
+        for part, (drawn, whole) in enumerate(zip(part_sizes(graph, part_of, ghosts), sizes, strict=False))
         if drawn.calls
     )
     return inks, Legend("", entries)
 
 
 def _part_words(part: int, whole: PartSize, drawn: int) -> str:
-    calls = f"{whole.calls} call{'' if whole.calls == 1 else 's'}"
     some = f" ({drawn} drawn)" if drawn < whole.calls else ""
-    return f"part {part + 1}: {calls}{some}, {count_text(whole.params)} parameters"
+    return f"part {part + 1}: {plural(whole.calls, 'call')}{some}, {count_text(whole.params)} parameters"
 
 
 def by_kind(graph: LayerGraph, seen: View, part_of: Sequence[int] | None) -> tuple[list[Ink], Legend]:

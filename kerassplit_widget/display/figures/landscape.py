@@ -19,13 +19,14 @@ from kerassplit_widget.display.figures.words import shortened, text_width
 from kerassplit_widget.errors import ModelError, SplitError
 from kerassplit_widget.models.counting import count_reading
 from kerassplit_widget.models.cutting import place_cuts
+from kerassplit_widget.models.inputs import Shapes
 from kerassplit_widget.models.planning import Plan
-from kerassplit_widget.models.reading import Expand, Shapes, read_steps
+from kerassplit_widget.models.reading import Expand, read_steps
 from kerassplit_widget.structure.arguments import whole_number
 from kerassplit_widget.structure.costs import CostTable
 from kerassplit_widget.structure.cuts import Cut, cut_candidates, cut_of
 from kerassplit_widget.structure.graph import LayerGraph
-from kerassplit_widget.structure.text import bytes_text, count_text, listed
+from kerassplit_widget.structure.text import bytes_text, count_text, listed, plural
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -64,9 +65,8 @@ def plot_landscape(
 
     Above: the bytes of the tensors that are made before a place and read after it, each once, with the masks that have
     to come along; at every place between two calls in the model's topological order. Open circles are candidates, where
-    a single tensor crosses; without cuts, the place in each third of the axis
-    where the least crosses is named. Below: how much of the
-    parameters and of the multiply-adds lies before the place.
+    a single tensor crosses; without cuts, the place or candidate in each third of the axis where the least crosses is
+    named. Below: how much of the parameters and of the multiply-adds lies before the place.
 
     Parameters
     ----------
@@ -122,7 +122,9 @@ def plot_landscape(
     graph = reading.graph
     ground = _Ground(graph, count_reading(reading, batch_size), x)
     if len(ground.order) < 2:
-        raise ModelError(f"{graph.name!r} has {len(ground.order)} calls: there is no place between two to cut at.")
+        raise ModelError(
+            f"{graph.name!r} has {plural(len(ground.order), 'call')}: there is no place between two to cut at."
+        )
     solid = place_cuts(reading, cuts.cuts if isinstance(cuts, Plan) else cuts) if cuts else []
     dashed = place_cuts(reading, plan.cuts) if plan is not None and plan.cuts else []
     crossing = crossing_bytes(graph, batch_size)
@@ -227,7 +229,7 @@ def _draw(ground: _Ground, crossing: Array, marks: list[_Mark], inches: float, b
         for cut in cut_candidates(ground.graph)
         if (size := cut.nbytes(batch_size)) is not None
     ]
-    shown = _once(marks) or _lowest(ground, crossing)
+    shown = _once(marks) or _lowest(ground, crossing, candidates)
     wide = inches - _LEFT - _RIGHT
     per_point = ground.total / (72 * wide)
     texts = [_label(mark, 72 * wide) for mark in shown]
@@ -346,22 +348,34 @@ def _once(marks: Sequence[_Mark]) -> list[_Mark]:
     return list({mark.cut.head: mark for mark in reversed(marks)}.values())[::-1]
 
 
-def _lowest(ground: _Ground, crossing: Array) -> list[_Mark]:
-    """Choose the place in each third of the axis, but its ends, where the least crosses; of equal ones the last."""
-    best: dict[int, int] = {}
-    for place, end in enumerate(ground.ends[:-1].tolist()):
-        share = end / ground.total
+def _lowest(ground: _Ground, crossing: Array, candidates: Sequence[_Mark]) -> list[_Mark]:
+    """Choose the place in each third of the axis, but its ends, where the least crosses; of equal ones the last.
+
+    A candidate need not be a place of the topological order. Where it is no dearer than the place beside it, it is
+    chosen.
+    """
+    ends = ground.ends[:-1].tolist()
+    found: list[tuple[float, float, bool, int]] = [(size, -at, True, i) for i, (size, at) in
+                                                   enumerate(zip(crossing.tolist(), ends, strict=True))]  # fmt: skip
+    found += [(mark.nbytes, -mark.at, False, i) for i, mark in enumerate(candidates)]
+    best: dict[int, tuple[float, float, bool, int]] = {}
+    for option in found:
+        share = -option[1] / ground.total
         third = min(int(3 * share), 2)
-        if 0.03 <= share <= 0.97 and (third not in best or crossing[place] <= crossing[best[third]]):
-            best[third] = place
-    cuts = [(cut_of(ground.graph, ground.order[: place + 1]), place) for place in sorted(best.values())]
-    return [_Mark(cut, float(ground.ends[place]), int(crossing[place]), ":") for cut, place in cuts]
+        if 0.03 <= share <= 0.97 and (third not in best or option < best[third]):
+            best[third] = option
+    marks = []
+    for size, at, is_place, i in best.values():
+        cut = cut_of(ground.graph, ground.order[: i + 1]) if is_place else candidates[i].cut
+        marks.append(_Mark(cut, -at, int(size), ":"))
+    return sorted(marks, key=lambda mark: mark.at)
 
 
 def _label(mark: _Mark, points: float) -> str:
     first, *others = mark.cut.points
     place = shortened(first, _SMALL, min(120.0, 0.4 * points)) + (f" + {len(others)}" if others else "")
-    many = "" if len(mark.cut.tensors) == 1 else f"{len(mark.cut.tensors)} tensors, "
+    # One tensor goes without saying where one call makes it.
+    many = "" if len(mark.cut.tensors) == 1 and not others else f"{plural(len(mark.cut.tensors), 'tensor')}, "
     return f"{place}\n{many}{bytes_text(mark.nbytes)}"
 
 

@@ -56,17 +56,21 @@ RAMP = ("#ffffe5", "#c7e9b4", "#7fcdbb", "#41b6c4", "#1d91c0", "#225ea8", "#0c2c
 
 _PATTERNS = (
     ("input", r"^InputLayer$"),
-    ("sequence, attention", r"lstm|gru|rnn|attention|recurrent|transformer|bidirectional"),
+    ("sequence, attention", r"lstm|gru|rnn|attention|recurrent|transformer|bidirectional|embedding"),
     ("pooling", r"pool"),
-    ("normalization", r"norm"),
+    ("normalization", r"norm|rescal|layer_?scale"),
+    ("convolution", r"conv"),
     (
         "reshape",
-        r"reshape|flatten|permute|transpose|repeat|padding|cropping|upsampling|resiz|rescal|getitem|expand|squeeze"
+        r"reshape|flatten|permute|transpose|repeat|padding|cropping|upsampling|resiz|getitem|expand|squeeze"
         r"|cast|split|slice|stack",
     ),
-    ("convolution", r"conv"),
-    ("dense", r"dense|linear|matmul|einsum|embedding"),
-    ("merge", r"^(add|concat|multiply|subtract|average$|maximum$|minimum$|dot|merge|divide|truediv)"),
+    ("dense", r"dense|linear|matmul|einsum"),
+    (
+        "merge",
+        r"^(add|concat|multiply|subtract|average$|maximum$|minimum$|dot|merge|divide|truediv"
+        r"|(not_?)?equal|greater|less|logical|where)",
+    ),
     ("activation", r"relu|softmax|activation|elu$|gelu|silu|swish|sigmoid|tanh|softplus"),
 )
 

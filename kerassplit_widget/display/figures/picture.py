@@ -19,20 +19,21 @@ from kerassplit_widget.display.figures.legends import draw_legend, legend_size
 from kerassplit_widget.display.figures.marks import CutLine, mark_cuts
 from kerassplit_widget.display.figures.pages import Page, checked_width, page
 from kerassplit_widget.display.figures.ranges import piece
-from kerassplit_widget.display.figures.words import shortened, text_width
+from kerassplit_widget.display.figures.words import on_one_line, shortened, text_width
 from kerassplit_widget.display.viewing import Scene, Viewer
 from kerassplit_widget.errors import SplitError
 from kerassplit_widget.models.counting import count_reading
 from kerassplit_widget.models.cutting import place_cuts
+from kerassplit_widget.models.inputs import Shapes
 from kerassplit_widget.models.planning import Plan
-from kerassplit_widget.models.reading import Expand, Shapes, read_steps
+from kerassplit_widget.models.reading import Expand, read_steps
 from kerassplit_widget.structure.arguments import whole_number
 from kerassplit_widget.structure.costs import CostTable
 from kerassplit_widget.structure.cuts import Cut
 from kerassplit_widget.structure.graph import LayerGraph
 from kerassplit_widget.structure.layout import Direction
 from kerassplit_widget.structure.regions.folding import Fold, fold
-from kerassplit_widget.structure.text import bytes_text, count_text, listed
+from kerassplit_widget.structure.text import bytes_text, count_text, listed, plural
 from kerassplit_widget.structure.views import Depth
 
 __all__ = ["plot", "png"]
@@ -217,7 +218,11 @@ class _Sheet:
         scene = self.viewer.scene
         inks, legend = self._inks(scene, colour, table)
         frames = [
-            Frame(f"{frame['title']} ×{frame['count']}" if frame["count"] > 1 else frame["title"], tuple(frame["rect"]))
+            Frame(
+                f"{frame['title']} ×{frame['count']}" if frame["count"] > 1 else frame["title"],
+                tuple(frame["rect"]),
+                frame["id"] if frame["id"] in self.graph.groups else "",
+            )
             for frame in wire.view(self.graph, scene)["frames"]
         ]
         rects = [scene.layout.bounds, *(frame.rect for frame in frames)]
@@ -254,7 +259,7 @@ class _Sheet:
             whole = [
                 part_sizes(cut.graph, _part_of(cut.graph, [each.head for each in self.cuts])) for cut in self.cuts[:1]
             ]
-            return by_part(self.graph, seen, part_of, *whole)
+            return by_part(self.graph, seen, part_of, *whole, ghosts=self.ghosts)
         if colour == "kind":
             return by_kind(self.graph, seen, part_of)
         if colour == "params":
@@ -290,9 +295,8 @@ def _part_of(graph: LayerGraph, heads: Sequence[frozenset[int]]) -> list[int]:
 
 def _label(cut: Cut, batch_size: int) -> str:
     """Say where a cut is and what crosses, in two lines if one is too long."""
-    many = f"{len(cut.tensors)} tensor{'' if len(cut.tensors) == 1 else 's'}"
-    amount = f"{many}, {bytes_text(cut.nbytes(batch_size))}"
-    place = f"cut after {listed(cut.points)}"
+    amount = f"{plural(len(cut.tensors), 'tensor')}, {bytes_text(cut.nbytes(batch_size))}"
+    place = on_one_line(f"cut after {listed(cut.points)}")
     if text_width(f"{place}: {amount}", NAME) <= 0.8 * _LABEL:
         return f"{place}: {amount}"
     return f"{shortened(place, NAME, _LABEL)}:\n{amount}"

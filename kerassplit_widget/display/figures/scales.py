@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
-from kerassplit_widget.structure.text import bytes_text, seconds_text
+from kerassplit_widget.structure.text import bytes_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,6 +20,7 @@ _DECADES = 30.0
 
 _BYTES = ("B", "kB", "MB", "GB", "TB")
 _COUNTS = ("", "k", "M", "G", "T")
+_TIMES = ("ns", "µs", "ms", "s")
 
 
 def bytes_axis(axes: Axes, values: Sequence[float]) -> None:
@@ -55,17 +56,16 @@ def load_axis(axis: Axis, largest: float, unit: str, inches: float) -> None:
     if unit == "bytes":
         _linear(axis, largest, 1024, _BYTES, ticks)
     else:
-        axis.set_major_locator(MaxNLocator(ticks))
-        axis.set_major_formatter(FuncFormatter(lambda value, _: seconds_text(max(value, 0.0)).replace(".0 ", " ")))
+        _linear(axis, largest, 1000, _TIMES, ticks, 1e-9)
 
 
-def _linear(axis: Axis, largest: float, step: int, units: Sequence[str], ticks: int) -> None:
-    """Mark numbers that are round in the unit of which the largest has a few."""
+def _linear(axis: Axis, largest: float, step: int, units: Sequence[str], ticks: int, least: float = 1.0) -> None:
+    """Mark numbers that are round in the unit of which the largest has a few; the least unit is so large."""
     power = 0
-    while largest >= 3 * step ** (power + 1) and power + 1 < len(units):
+    while largest >= 3 * least * step ** (power + 1) and power + 1 < len(units):
         power += 1
-    size = float(step**power)
-    found = MaxNLocator(ticks, integer=power == 0, min_n_ticks=2).tick_values(0, largest / size)
+    size = least * step**power
+    found = MaxNLocator(ticks, integer=size == 1.0, min_n_ticks=2).tick_values(0, largest / size)
     axis.set_major_locator(FixedLocator([value * size for value in found if 0 <= value * size <= largest]))
     axis.set_major_formatter(
         FuncFormatter(lambda value, _: f"{value / size:g} {units[power]}".strip() if value else "0")

@@ -17,6 +17,7 @@ from kerassplit_widget.structure.planning.balancing import TIME_LIMIT, balance, 
 from kerassplit_widget.structure.planning.evaluation import Loads, Solution
 from kerassplit_widget.structure.planning.latency import latency
 from kerassplit_widget.structure.planning.problem import Floats, Flow, Problem, Weight, one_of
+from kerassplit_widget.structure.text import bytes_text, plural, seconds_text
 
 __all__ = ["GraphPlan", "plan_graph"]
 
@@ -57,10 +58,13 @@ class GraphPlan:
         return len(self.stages)
 
     def __repr__(self) -> str:
-        lines = [f"<GraphPlan: {self.objective} {self.value:.6g}, {self.status}"]
+        def amount(value: float) -> str:
+            return bytes_text(round(value)) if self.objective == "memory" else seconds_text(value)
+
+        lines = [f"<GraphPlan: {self.objective} {amount(self.value)}, {self.status}"]
         for i, (stage, load) in enumerate(zip(self.stages, self.loads, strict=True)):
             some = ", ".join(sorted(map(str, stage))[:4]) + (", ..." if len(stage) > 4 else "")
-            lines.append(f"  stage {i + 1}: {load:.6g}, {len(stage)} nodes: {some}")
+            lines.append(f"  stage {i + 1}: {amount(load)}, {plural(len(stage), 'node')}: {some}")
         return "\n".join(lines) + ">"
 
 

@@ -13,16 +13,18 @@ whichever of them are open. Only the wiring and the kinds of the calls decide: n
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
+from string import digits
 from typing import Literal, TypeAlias
 
 from kerassplit_widget.structure.graph import LayerGraph
 from kerassplit_widget.structure.regions.items import Item, Labels
 from kerassplit_widget.structure.regions.scopes import Scope, scopes_of
 from kerassplit_widget.structure.regions.sequences import Folder
-from kerassplit_widget.structure.regions.titles import common_title, is_generic, kinds_title, named_title
+from kerassplit_widget.structure.regions.titles import common_title, is_generic, kinds_title, named_title, range_title
 from kerassplit_widget.structure.regions.tree import Region, region_tree
 
 __all__ = ["Fold", "FoldKind", "fold"]
@@ -41,7 +43,8 @@ class Fold:
         Unique in the hierarchy and always the same for the same graph: the name of the call or of the group, else those
         of its first and last call joined by ``…``. That of the root is ``""``.
     title : str
-        For people: what the names of the calls have in common, else the kinds of layers in it.
+        For people: what the names of the calls have in common, else the kinds of layers in it; where boxes beside each
+        other would have the same, their first and last copy or call.
     kind : {"call", "block", "repeat", "group"}
         A single call; neighbouring calls; like blocks, calls or groups one after the other (or many side by side); an
         open nested model, or the root.
@@ -130,7 +133,7 @@ def _freeze(graph: LayerGraph, root: Item) -> Fold:
             built[id(item)] = Fold(name, name, "call", 1, (item.call,)), (item.call,)
             continue
         inner = [built.pop(id(child)) for child in item.children]
-        children = tuple(child for child, _ in inner)
+        children = title.told_apart(inner)
         calls = tuple(chain.from_iterable(order for _, order in inner))
         if item.kind == "group":
             name = item.group
@@ -170,3 +173,25 @@ class _Titles:
             call = self._graph.calls[copy.calls[0]]
             return "" if is_generic(call) else call.name
         return copy.title if copy.kind == "group" else self._named[copy.name]
+
+    def told_apart(self, siblings: Sequence[tuple[Fold, Sequence[int]]]) -> tuple[Fold, ...]:
+        """Give other titles to folds beside each other that have the same; each comes with its calls in order."""
+        count = Counter(item.title for item, _ in siblings)
+        return tuple(
+            replace(item, title=self._ends(item, calls))
+            if count[item.title] > 1 and item.kind in ("block", "repeat")
+            else item
+            for item, calls in siblings
+        )
+
+    def _ends(self, item: Fold, calls: Sequence[int]) -> str:
+        """Name the first and the last copy of a repeat, if these have names, else the first and the last call."""
+        ends = [self._of_copy(copy) for copy in (item.children[0], item.children[-1])] if item.kind == "repeat" else []
+        # A title such as "mixed" beside "mixed9" is what the names of one copy have in common with those of others.
+        if (
+            not all(ends)
+            or len(set(ends)) < 2
+            or any(each.rstrip(digits) in ends for each in ends if each[-1].isdigit())
+        ):
+            ends = [self._graph.names[calls[0]], self._graph.names[calls[-1]]]
+        return range_title(*(name.rpartition("/")[2] for name in ends))

@@ -6,10 +6,13 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from itertools import takewhile
+from string import digits
 
 from kerassplit_widget.structure.graph import Call
 
-__all__ = ["common_title", "is_generic", "kinds_title", "named_title"]
+__all__ = ["common_title", "is_generic", "kinds_title", "named_title", "range_title"]
+
+_TO = " – "
 
 
 def common_title(names: Sequence[str]) -> str:
@@ -113,3 +116,35 @@ def kinds_title(calls: Sequence[Call], most: int = 3) -> str:
     first = list(dict.fromkeys(call.kind for call in calls))
     chosen = sorted(first, key=lambda kind: (kind not in weighty, -count[kind], first.index(kind)))[:most]
     return " · ".join(sorted(chosen, key=first.index))
+
+
+def range_title(first: str, last: str) -> str:
+    """Name what goes from one thing to another, by the titles of both.
+
+    Parameters
+    ----------
+    first, last : str
+        Titles; either may be such a range itself, of which the outer end counts.
+
+    Returns
+    -------
+    str
+        What both begin with is said once where they are numbered.
+
+    Examples
+    --------
+    >>> range_title("block_4", "block_15"), range_title("stem_conv", "pool"), range_title("dense", "dense")
+    ('block_4 – 15', 'stem_conv – pool', 'dense')
+    >>> range_title("block_4 – 5", "block_6 – 9"), range_title("mixed9", "mixed")
+    ('block_4 – 9', 'mixed9 – mixed')
+    """
+    start, end = first.split(_TO)[0], last
+    if _TO in last:
+        begun, end = last.split(_TO)[0], last.split(_TO)[-1]
+        end = begun.rstrip(digits) + end if end.isdigit() else end
+    if start == end:
+        return start
+    stem = start.rstrip(digits)
+    if stem not in (start, end, "") and stem == end.rstrip(digits):
+        end = end[len(stem) :]
+    return f"{start}{_TO}{end}"
