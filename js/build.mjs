@@ -11,9 +11,9 @@ const out = process.argv[2]
   : join(here, "..", "kerassplit_widget", "display", "static");
 const LIMIT = 100_000; // the notebook stores the bundle once per saved model
 
-// Long names of our own, for readers only: none is a key of the payload (those are snake_case) or known to the page.
+// Names of our own, for readers only: none is a key of the payload or one that we use of the page's objects.
 const OWN =
-  /^(abandon|acting|activate|boxLine|boxNear|boxOf|boxesIn|callOf|callOfPoint|callsOf|camera|canRedo|canUndo|choose|closeAround|colour|costsOf|cutLine|edgesIn|editable|family|fill2|finding|firstTensor|focusBox|focusOn|forgive|frameLine|framesOf|frozen|goNearest|hasPlace|helping|hover|hull|inks|isCandidate|isFold|landscape|legible|lineAt|looking|misplaced|namesField|onAccent|paintGround|paintLines|paintTop|painted|partOf|planning|pressLine|pressNothing|probed|readBusy|readModel|readNames|readView|recolour|refresh|refusal|refused|rename|repaint|requests|retheme|revealCut|routeStart|selectCode|selected|shorten|showAll|showButtons|showCode|sides|suppress|telling|tensorsOf|tint|toggleHelp|totals|twins|typeNames|viewing|visible|zoomBy)$/;
+  /^(abandon|accent|acting|activate|alive|border|boxLine|boxNear|boxOf|boxesIn|broken|callOf|callOfPoint|callsOf|camera|canRedo|canUndo|changed|choose|closeAround|colour|costs|costsOf|cutLine|dark|describe|dirty|down|drawn|edgesIn|editable|element|enabled|enter|exact|family|fill2|finding|firstTensor|fitted|focusBox|focusOn|forget|forgive|frameAt|frameLine|framesOf|framing|frozen|goNearest|graph|hasPlace|hatch|helping|hover|hull|inks|inspect|isCandidate|isFold|keepInView|kernel|landscape|later|leaving|legend|legible|lineAt|looking|misplaced|moved|namesField|nearest|notice|onAccent|openable|overlay|paintGround|paintLines|paintTop|painted|panel|partOf|placed|placing|planning|point|prepare|press|pressLine|pressNothing|preview|probed|ramp|range|readBusy|readModel|readNames|readView|receive|recolour|redo|redraw|refresh|refusal|refused|rename|repaint|requests|retheme|revealCut|routeStart|scale|scene|selectCode|selected|shell|shorten|showAll|showButtons|showCode|showEnd|sides|silent|squeeze|stage|stopping|strip|strong|suppress|surface|telling|tensorsOf|theme|tint|toggleHelp|totals|twins|typeNames|undo|view|viewing|visible|zoomBy)$/;
 
 await mkdir(out, { recursive: true });
 await build({

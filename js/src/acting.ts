@@ -70,7 +70,9 @@ export function makeActing(
   }
 
   async function cancel(): Promise<void> {
-    await act("cancel");
+    status.stopping(true);
+    const reply = await act("cancel");
+    if (!reply?.ok) status.stopping(false);
   }
 
   async function press(action: Action): Promise<void> {

@@ -16,11 +16,11 @@ export interface ViewSize {
 /** Below this scale the text in a box cannot be read. */
 export const LEGIBLE = 0.55;
 export const MAX_SCALE = 2.5;
+/** From this scale on names are 9 px high: nothing smaller is offered for reading. */
+export const READABLE = 0.75;
+/** A model that fits at this scale is shown whole at first, lest its sides are cut off. */
+const SMALLEST_WHOLE = 0.62;
 const READING = 0.95;
-const SMALLEST_READING = 0.82;
-const NARROW_READING = 0.7;
-/** From further away boxes lose their marks. */
-const SMALLEST_WHOLE = 0.4;
 const MARGIN = 20;
 
 const clamp = (value: number, low: number, high: number) => Math.min(Math.max(value, low), high);
@@ -71,19 +71,16 @@ const turnedCamera = ({ x, y, scale }: Camera): Camera => ({ x: y, y: x, scale }
 export function opening(bounds: Bounds, view: ViewSize, down = true): Camera {
   if (!down) return turnedCamera(opening(turned(bounds), turnedView(view)));
   const fit = fitScale(bounds, view);
-  if (fit >= LEGIBLE) return overview(bounds, view);
-  // The axis stays in the middle; a little smaller if that brings the whole width in.
+  if (fit >= SMALLEST_WHOLE) return overview(bounds, view);
+  // The axis stays in the middle; a little smaller if that brings more of the width in.
   const half = Math.max(1, -bounds[0], bounds[2]);
   const inside = (view.width / 2 - MARGIN) / half;
   // In a narrow view rather the whole width, beside the axis.
   const whole = (view.width - 2 * MARGIN) / Math.max(1, bounds[2] - bounds[0]);
-  const aside = inside < SMALLEST_READING && whole >= NARROW_READING;
-  // A small model rather whole, if from a little far, than cut off at its sides.
-  if (!aside && inside < SMALLEST_READING && fit >= SMALLEST_WHOLE) return overview(bounds, view);
-  const fitting = aside ? whole : inside >= SMALLEST_READING ? inside : READING;
-  const scale = Math.min(fitting, READING);
+  const aside = inside < READABLE && whole >= READABLE;
+  const scale = clamp(aside ? whole : inside, READABLE, READING);
   const middle = aside ? (bounds[0] + bounds[2]) / 2 : 0;
-  return { x: middle - view.width / scale / 2, y: bounds[1] - MARGIN / scale, scale };
+  return settle({ x: middle - view.width / scale / 2, y: -Infinity, scale }, bounds, view);
 }
 
 /** Move the picture by pixels of the screen. */
@@ -131,7 +128,7 @@ export function settle(camera: Camera, bounds: Bounds, view: ViewSize, down = tr
  */
 export function reveal(camera: Camera, box: Bounds, view: ViewSize, down = true): Camera {
   const pad = 12 / camera.scale;
-  const readable = camera.scale >= LEGIBLE - 0.05;
+  const readable = camera.scale >= READABLE - 0.02;
   const seen = visible(camera, view).every((at, i) =>
     i < 2 ? at <= box[i] - pad : at >= box[i] + pad,
   );

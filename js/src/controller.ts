@@ -97,7 +97,12 @@ export function openView(model: Model, el: HTMLElement, id: string, signal: Abor
         if (at !== null) needCosts();
         telling.place(scene, landscape, at, costs);
       },
-      move: (index, box) => void acting.move(index, callOf(box)),
+      drag: (index, box) => looking.drag(index, box),
+      move: (index, box) => {
+        looking.select(callOf(box), { reveal: false });
+        stage.keepInView(looking.scene!.lineAt([box]));
+        void acting.move(index, callOf(box));
+      },
     },
     signal,
   );
@@ -106,8 +111,8 @@ export function openView(model: Model, el: HTMLElement, id: string, signal: Abor
     {
       select: (call) => looking.select(call, { reveal: true }),
       toggle: (call) => void acting.toggle(call),
-      open: (box) => void viewing.open(box),
-      close: (box) => void viewing.closeAround(box),
+      open: (box) => void viewing.open(box).then(goIn),
+      close: (box) => void viewing.closeAround(box).then(goIn),
       key: (name) => pressKey(name, asked()),
     },
     signal,
@@ -189,6 +194,7 @@ export function openView(model: Model, el: HTMLElement, id: string, signal: Abor
     if (!themed && root.isConnected) retheme();
     stage.resize();
     strip.repaint();
+    list.squeeze();
   }
 
   function retheme(): void {
@@ -241,6 +247,11 @@ export function openView(model: Model, el: HTMLElement, id: string, signal: Abor
     return looking.scene?.callOf(box) ?? -1;
   }
 
+  /** The list goes on with a box that has come. */
+  function goIn(box: number): void {
+    if (box >= 0) looking.select(callOf(box), { reveal: true });
+  }
+
   function goNearest(side: -1 | 1): void {
     const call = reading.graph?.nearest(looking.focus, side) ?? -1;
     if (looking.focus >= 0 && call >= 0) looking.select(call, { reveal: true });
@@ -283,12 +294,7 @@ export function openView(model: Model, el: HTMLElement, id: string, signal: Abor
   function focusOn(calls: readonly number[]): void {
     const hull = looking.scene?.hull(calls);
     if (hull) stage.focusOn(hull);
-    const [first, last] = [calls[0], calls[calls.length - 1]].map((call) =>
-      reading.graph!.name(call),
-    );
-    status.notice(
-      `Looking at ${plural(calls.length, "call")}, ${first} to ${last}. Escape ends it.`,
-    );
+    status.notice(finding.sentence);
   }
 
   // ---- reading the model ------------------------------------------------------------------

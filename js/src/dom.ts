@@ -47,21 +47,9 @@ export function icon(path: string): SVGSVGElement {
   return svg("svg", attributes, svg("path", { d: path }));
 }
 
-/**
- * Show a name that may be too long: its beginning gives way, its end (where layer names differ)
- * stays.
- */
-export function longName(name: string, tail = 7): HTMLSpanElement {
-  const span = h("span", "ks-name");
-  if (name.length <= tail + 4) {
-    span.append(h("span", "ks-name-head", name));
-  } else {
-    span.append(
-      h("span", "ks-name-head", name.slice(0, -tail)),
-      h("span", "ks-name-tail", name.slice(-tail)),
-    );
-  }
-  return span;
+/** All of a name, in its own direction of writing; a long one is broken where its words end. */
+export function fullName(name: string): HTMLElement {
+  return h("bdi", "ks-name", ...name.split(/(?<=[_/])/).flatMap((word) => [word, h("wbr")]));
 }
 
 /** Set an attribute or take it away. */

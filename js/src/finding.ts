@@ -18,7 +18,7 @@ export interface FindingEvents {
   go(call: number): void;
   /** Look at a range of calls. */
   focus(calls: readonly number[]): void;
-  /** Nothing is searched for any more. */
+  /** What was looked at is no longer searched for. */
   ended(): void;
   /** The list takes the keyboard. */
   enter(): void;
@@ -27,12 +27,15 @@ export interface FindingEvents {
 }
 
 const NOTHING: Found = { calls: [], range: false };
+const NONE: ReadonlySet<number> = new Set();
 
 export type Finding = ReturnType<typeof makeFinding>;
 
 export function makeFinding(elements: FindingElements, events: FindingEvents, signal: AbortSignal) {
   let scene: Scene | null = null;
   let found: Found = NOTHING;
+  /** The boxes of the calls found. */
+  let boxes: ReadonlySet<number> = NONE;
 
   listen(elements.search, "input", search, signal);
   listen(elements.search, "keydown", key, signal);
@@ -42,8 +45,7 @@ export function makeFinding(elements: FindingElements, events: FindingEvents, si
   function show(next: Scene): void {
     const other = scene?.graph !== next.graph;
     scene = next;
-    if (other) found = find(next.graph, elements.search.value);
-    count();
+    take(other ? find(next.graph, elements.search.value) : found);
   }
 
   /** Go to the next match, or the one before. */
@@ -71,15 +73,16 @@ export function makeFinding(elements: FindingElements, events: FindingEvents, si
     if (elements.matches.textContent !== text) elements.matches.textContent = text;
   }
 
-  function boxes(): number[] {
-    return found.calls.map((call) => scene?.boxOf(call) ?? -1);
+  function take(next: Found): void {
+    found = next;
+    boxes = new Set(found.calls.map((call) => scene!.boxOf(call)));
+    count();
   }
 
   function search(): void {
     if (!scene) return;
-    found = find(scene.graph, elements.search.value);
-    count();
-    if (!active()) events.ended();
+    take(find(scene.graph, elements.search.value));
+    events.ended();
     events.changed();
   }
 
@@ -109,10 +112,21 @@ export function makeFinding(elements: FindingElements, events: FindingEvents, si
     },
     /** Boxes with a match in them; of a range, none: it is shown by dimming the others. */
     get found(): ReadonlySet<number> {
-      return new Set(found.range ? [] : boxes());
+      return found.range ? NONE : boxes;
     },
     get lit(): ReadonlySet<number> | null {
-      return found.range ? new Set(boxes()) : null;
+      return found.range ? boxes : null;
+    },
+    /** Which range is looked at, and which folds are only partly in it. */
+    get sentence(): string {
+      const { calls } = found;
+      const [first, last] = [calls[0], calls[calls.length - 1]];
+      const partly = [...boxes].filter((box) =>
+        scene!.callsOf(box).some((call) => call < first || call > last),
+      ).length;
+      const { name } = scene!.graph;
+      const more = partly ? `; ${plural(partly, "block")} only in part` : "";
+      return `Looking at ${plural(calls.length, "call")}, ${name(first)} to ${name(last)}${more}. Escape ends it.`;
     },
     show,
     step,

@@ -1,10 +1,11 @@
 /** The layer list: the picture's twin for the keyboard and for screen readers. */
 
-import { h, listen, longName } from "./dom";
+import { flag, h, listen } from "./dom";
 import { plural, shape } from "./format";
 import type { Scene } from "./geometry";
-import { titleOf } from "./marks";
+import { innerName, titleOf } from "./marks";
 import type { Ink } from "./overlay";
+import { ellipsis } from "./painter/text";
 import type { Placed } from "./protocol";
 import type { Theme } from "./theme";
 
@@ -29,6 +30,11 @@ interface Item {
   readonly call: number;
   readonly box: number;
   readonly name: string;
+  /** What is seen of the name, where there is room for it. */
+  readonly text: string;
+  readonly label: HTMLElement;
+  /** For which width of the list the label was fitted. */
+  fitted: number;
   cut: boolean;
 }
 
@@ -51,7 +57,9 @@ export function makeListbox(id: string, events: ListboxEvents, signal: AbortSign
     "aria-label": "Layers",
     tabindex: "0",
   });
+  const pen = document.createElement("canvas").getContext("2d");
   listen(element, "keydown", key, signal);
+  listen(element, "scroll", squeeze, signal);
   listen(
     element,
     "click",
@@ -89,6 +97,39 @@ export function makeListbox(id: string, events: ListboxEvents, signal: AbortSign
       element.append(group);
     }
     if (!items.length) element.append(empty);
+    squeeze();
+  }
+
+  /** Of the names in view, cut out the middle where there is no room for all: their ends differ. */
+  function squeeze(): void {
+    const { clientWidth: width, clientHeight, scrollTop } = element;
+    const first = Math.floor(scrollTop / ROW);
+    const some = items
+      .slice(first, first + clientHeight / ROW + 2)
+      .filter(({ fitted }) => fitted !== width);
+    for (const item of some) {
+      item.fitted = width;
+      see(item, item.text);
+    }
+    // All are written before the first is measured: one layout for all.
+    const long = some.filter(({ label }) => label.scrollWidth > label.clientWidth);
+    const rooms = long.map(({ label }) => label.clientWidth - 3);
+    long.forEach((item, i) => {
+      const { option, text } = item;
+      if (!pen) return;
+      // Not `font`, which is empty where figures are of one width.
+      const { fontWeight, fontSize, fontFamily } = getComputedStyle(option);
+      pen.font = `${fontWeight} ${fontSize} ${fontFamily}`;
+      see(
+        item,
+        ellipsis(text, rooms[i], (each) => pen.measureText(each).width),
+      );
+    });
+  }
+
+  /** Show a name in short. All of it stays there for whoever looks for it. */
+  function see({ label, name }: Pick<Item, "label" | "name">, text: string): void {
+    flag(label, "data-seen", text !== name, text);
   }
 
   /** Draw the colours of the boxes. */
@@ -112,7 +153,7 @@ export function makeListbox(id: string, events: ListboxEvents, signal: AbortSign
       if (item.cut !== has) {
         item.cut = has;
         item.option.classList.toggle("ks-cut", has);
-        item.option.setAttribute("aria-label", label(at, item));
+        item.option.setAttribute("aria-label", said(at, item));
       }
       const colour = colours.length > 1 ? (colours[placed.partOf[item.call]] ?? "") : "";
       item.option.style.setProperty("--ks-part", colour || "transparent");
@@ -148,24 +189,27 @@ export function makeListbox(id: string, events: ListboxEvents, signal: AbortSign
     return !found && at.isFold(box);
   }
 
-  function label(scene: Scene, { call, box, name, cut }: Omit<Item, "option">): string {
+  function said(
+    scene: Scene,
+    { call, box, name, cut }: Pick<Item, "call" | "box" | "name" | "cut">,
+  ): string {
     const { graph, view } = scene;
     const fold = isFold(scene, box);
-    const said = [name];
+    const words = [name];
     if (fold) {
       const calls = plural(scene.callsOf(box).length, "call");
-      said.push(`${view.boxes.kind[box]} of ${calls}`);
-    } else said.push(graph.kind(call));
-    if (!found && view.boxes.openable[box]) said.push("closed");
-    said.push(shape(graph.shape(call)));
+      words.push(`${view.boxes.kind[box]} of ${calls}`);
+    } else words.push(graph.kind(call));
+    if (!found && view.boxes.openable[box]) words.push("closed");
+    words.push(shape(graph.shape(call)));
     const [twin] = fold ? [] : graph.twins(call);
-    if (twin !== undefined) said.push(`shares weights with ${graph.name(twin)}`);
+    if (twin !== undefined) words.push(`shares weights with ${graph.name(twin)}`);
     const candidate = fold ? scene.isCandidate(box) : graph.isCandidate[call];
-    if (candidate) said.push("one tensor crosses here");
+    if (candidate) words.push("one tensor crosses here");
     const inside = scene.framesOf(box);
-    if (inside.length) said.push(`in ${inside[inside.length - 1].title}`);
-    if (cut) said.push(fold ? "cut after this block" : "cut after this call");
-    return said.join(", ");
+    if (inside.length) words.push(`in ${inside[inside.length - 1].title}`);
+    if (cut) words.push(fold ? "cut after this block" : "cut after this call");
+    return words.join(", ");
   }
 
   function makeItem(scene: Scene, call: number, box: number): Item {
@@ -173,6 +217,9 @@ export function makeListbox(id: string, events: ListboxEvents, signal: AbortSign
     const fold = isFold(scene, box);
     const { title, count } = view.boxes;
     const name = fold ? titleOf({ title: title[box], count: count[box] }) : graph.name(call);
+    const text = found ? name : innerName(scene.framesOf(box), name);
+    const label = h("bdi", "ks-name", name);
+    see({ label, name }, text);
     const candidate = fold ? scene.isCandidate(box) : graph.isCandidate[call];
     const option = h(
       "div",
@@ -181,18 +228,18 @@ export function makeListbox(id: string, events: ListboxEvents, signal: AbortSign
         role: "option",
         id: `${id}-${found ? "call" : "box"}-${found ? call : box}`,
         "aria-selected": "false",
-        "aria-label": label(scene, { call, box, name, cut: false }),
+        "aria-label": said(scene, { call, box, name, cut: false }),
         "data-call": String(call),
         "data-box": String(box),
         title: fold ? name : `${name} · ${graph.kind(call)}`,
       },
-      longName(name),
+      label,
       // Not as text: what is seen has to be the beginning of what is said.
       h("span", { class: "ks-shape", "data-shape": shape(graph.shape(call)) }),
     );
     const level = found ? 0 : scene.framesOf(box).length;
     if (level) option.style.setProperty("--ks-level", String(Math.min(level, 5)));
-    return { option, call, box, name, cut: false };
+    return { option, call, box, name, text, label, fitted: 0, cut: false };
   }
 
   function key(event: KeyboardEvent): void {
@@ -253,7 +300,9 @@ export function makeListbox(id: string, events: ListboxEvents, signal: AbortSign
     // A single letter goes on to the next; a longer beginning may stay.
     const from = Math.max(0, active + (prefix.length === 1 ? 1 : 0));
     const order = [...items.slice(from), ...items];
-    const to = order.find((each) => each.name.toLowerCase().startsWith(prefix));
+    const to = order.find(({ name, text }) =>
+      [name, text].some((each) => each.toLowerCase().startsWith(prefix)),
+    );
     if (to) events.select(to.call);
     return true;
   }
@@ -265,6 +314,7 @@ export function makeListbox(id: string, events: ListboxEvents, signal: AbortSign
       return items.map((item) => item.call);
     },
     show,
+    squeeze,
     paint,
     mark,
     activate,

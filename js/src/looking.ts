@@ -55,6 +55,8 @@ export function makeLooking(
   let painted: Overlay = { inks: [], legend: { entries: [], ramp: null } };
   /** A box. */
   let hover = -1;
+  /** Which placed cut is being dragged. */
+  let dragged = -1;
   /** A call: it stays selected when its block is closed. */
   let selected = -1;
   /** Looks at cuts that were asked for; valid until the cuts change. */
@@ -149,6 +151,14 @@ export function makeLooking(
     refresh();
   }
 
+  /** A placed cut is being dragged to after a box (-1: no longer): as if that was pointed at. */
+  function drag(index: number, box: number): void {
+    timers.cancel("linger");
+    dragged = index;
+    if (box >= 0) views.stage.keepInView(scene!.lineAt([box]));
+    setHover(box);
+  }
+
   /** Bring the first placed cut into view. */
   function revealCut(): void {
     const [line] = lines;
@@ -192,6 +202,7 @@ export function makeLooking(
       preview: line && !look?.cut?.removes ? line : null,
       parts: placed.parts,
       hover,
+      leaving: dragged,
       selected: scene?.boxOf(selected) ?? -1,
       ...events.found(),
     };
@@ -272,6 +283,7 @@ export function makeLooking(
     follow,
     point,
     select,
+    drag,
     revealCut,
     refresh,
     inspect,

@@ -52,6 +52,12 @@ export function titleOf({ title, count }: { title: string; count: number }): str
   return count > 1 ? `${plainTitle(title, count)} ×${count}` : title;
 }
 
+/** A name without the path that the open folds around it say already, outer ones first. */
+export function innerName(frames: readonly FrameData[], name: string): string {
+  const path = frames.findLast(({ id }) => name.startsWith(`${id}/`));
+  return path ? name.slice(path.id.length + 1) : name;
+}
+
 /** Is this place on the "+" of the box? */
 export function onOpenMark(scene: Scene, box: number, x: number, y: number): boolean {
   if (box < 0 || !scene.view.boxes.openable[box]) return false;

@@ -15,7 +15,7 @@ export const COLOUR_WORDS: Readonly<Record<Colour, string>> = {
   params: "Parameters",
   flops: "FLOPs",
   bytes: "Activation bytes",
-  ms: "Measured time",
+  ms: "Measured time, by segment",
 };
 
 /** How a box is painted. Equal inks are one object, so that boxes can be painted in batches. */
@@ -74,11 +74,11 @@ export function amounts(scene: Scene, colour: Amount, costs: Costs | null): (num
   return scene.view.boxes.id.map((_, box) => {
     const calls = scene.callsOf(box);
     if (colour !== "ms") return scene.graph.totals(calls, costs)[colour];
-    // Not every call is measured: of a fold the sum of those that are.
+    // Each call has the time of its whole segment: of a fold that of each segment in it, once.
     const known = Array.from(calls, (call) => costs?.ms?.[call] ?? null).filter(
       (ms) => ms !== null,
     );
-    return known.length ? known.reduce((a, b) => a + b) : null;
+    return known.length ? [...new Set(known)].reduce((a, b) => a + b) : null;
   });
 }
 

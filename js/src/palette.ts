@@ -19,16 +19,19 @@ export type Family =
 
 const FAMILIES: readonly [Family, RegExp][] = [
   ["input", /^InputLayer$/],
-  ["sequence", /lstm|gru|rnn|attention|recurrent|transformer|bidirectional/i],
+  ["sequence", /lstm|gru|rnn|attention|recurrent|transformer|bidirectional|embedding/i],
   ["pool", /pool/i],
-  ["norm", /norm/i],
+  ["norm", /norm|rescal|layer_?scale/i],
+  ["conv", /conv/i],
   [
     "reshape",
-    /reshape|flatten|permute|transpose|repeat|padding|cropping|upsampling|resiz|rescal|getitem|expand|squeeze|cast|split|slice|stack/i,
+    /reshape|flatten|permute|transpose|repeat|padding|cropping|upsampling|resiz|getitem|expand|squeeze|cast|split|slice|stack/i,
   ],
-  ["conv", /conv/i],
-  ["dense", /dense|linear|matmul|einsum|embedding/i],
-  ["merge", /^(add|concat|multiply|subtract|average$|maximum$|minimum$|dot|merge|divide|truediv)/i],
+  ["dense", /dense|linear|matmul|einsum/i],
+  [
+    "merge",
+    /^(add|concat|multiply|subtract|average$|maximum$|minimum$|dot|merge|divide|truediv|(not_?)?equal|greater|less|logical|where)/i,
+  ],
   ["activation", /relu|softmax|activation|elu$|gelu|silu|swish|sigmoid|tanh|softplus/i],
 ];
 

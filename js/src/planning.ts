@@ -22,7 +22,9 @@ export function makePlanning(
   /** `points`: those of the one cut that is wanted; without, the machine chooses. */
   async function press(points?: readonly string[]): Promise<void> {
     panel.open("Plan");
-    status.refused("");
+    const lack = points ? "" : panel.plan.lack();
+    status.refused(lack);
+    if (lack) return;
     // Python refuses with a reason what is not a number; nothing is guessed here.
     take(await ask(false, points && { points }), true);
   }
@@ -52,7 +54,9 @@ export function makePlanning(
     if (plan) panel.plan.show(plan);
     else panel.plan.clear();
     status.refused(reply.error);
-    if (plan && aloud) placed();
+    if (!plan || !aloud) return;
+    panel.showEnd();
+    placed();
   }
 
   return {

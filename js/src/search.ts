@@ -48,22 +48,32 @@ function parseRange(graph: Graph, text: string): number[] | null {
   return Array.from({ length: Math.max(0, high - low + 1) }, (_, i) => low + i);
 }
 
+/** The words of a text, all of which must be found; blanks within a shape divide nothing. */
+function wordsOf(text: string): string[] {
+  return text
+    .replace(/(?<=\d|\?|none)\s*([x×,])\s*(?=\d|\?|none)|\s+(?=\))|(?<=\()\s+/g, "$1")
+    .split(/\s+/);
+}
+
 /** Everything that a text finds; nothing for no text. */
 export function find(graph: Graph, text: string): Found {
   const wanted = text.trim().toLowerCase();
   if (!wanted) return { calls: [], range: false };
   const range = parseRange(graph, wanted);
   if (range) return { calls: range, range: true };
-  const shape = parseShape(wanted);
   const { calls, kinds, tensors } = graph.data;
-  const classes = kinds.map((kind) => kind.toLowerCase().includes(wanted));
-  const found: number[] = [];
-  calls.name.forEach((name, call) => {
-    const hit =
-      name.toLowerCase().includes(wanted) ||
+  const tests = wordsOf(wanted).map((word) => {
+    const shape = parseShape(word);
+    const classes = kinds.map((kind) => kind.toLowerCase().includes(word));
+    return (call: number, name: string) =>
+      name.includes(word) ||
       classes[calls.kind[call]] ||
       (shape && graph.tensorsOf(call).some((tensor) => fits(tensors.shape[tensor], shape)));
-    if (hit) found.push(call);
+  });
+  const found: number[] = [];
+  calls.name.forEach((each, call) => {
+    const name = each.toLowerCase();
+    if (tests.every((test) => test(call, name))) found.push(call);
   });
   return { calls: found, range: false };
 }

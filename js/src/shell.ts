@@ -37,7 +37,7 @@ export const KEYS: readonly (readonly [keys: string, what: string])[] = [
   ["<  >", "zoom out, in"],
   ["Ctrl+Z, Ctrl+Shift+Z", "undo, redo a cut"],
   ["Ctrl or ⌘ + wheel", "zoom; Shift + wheel scrolls the picture"],
-  ["Escape", "end the search, close this help"],
+  ["Escape", "end the search, close this help (a click does, too)"],
 ];
 
 export type Shell = ReturnType<typeof makeShell>;
@@ -126,6 +126,10 @@ export function makeShell(id: string, events: ShellEvents, signal: AbortSignal) 
     body,
     h("div", "ks-foot", progress, cancel, status, alert),
   );
+
+  // Away with a click anywhere; that on its own button is told by the button.
+  const away = (event: Event) => event.composedPath().includes(help) || toggleHelp(false);
+  root.ownerDocument.addEventListener("click", away, { signal });
 
   function toggleHelp(show = keys.hidden): void {
     keys.hidden = !show;

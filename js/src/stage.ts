@@ -176,6 +176,19 @@ export function makeStage(events: StageEvents, theme: () => Theme, signal: Abort
     else move({ ...camera, x: at - width / camera.scale / 2 });
   }
 
+  /** Scroll no further than needed so that this place along the axis is well within view. */
+  function keepInView(at: number): void {
+    if (!scene) return;
+    const { bounds, down } = scene;
+    const [left, top, right, bottom] = visible();
+    const [low, high] = down ? [top, bottom] : [left, right];
+    if (low <= bounds[down ? 1 : 0] && high >= bounds[down ? 3 : 2]) return;
+    const reach = 0.3 * (high - low);
+    const middle = (low + high) / 2;
+    const to = Math.min(Math.max(middle, at - reach), at + reach);
+    if (to !== middle) scrollTo(to);
+  }
+
   function visible(): Bounds {
     return seen(camera, view);
   }
@@ -271,7 +284,7 @@ export function makeStage(events: StageEvents, theme: () => Theme, signal: Abort
     screen.paint(
       {
         ...drawn,
-        leaving: hoverLine,
+        leaving: Math.max(hoverLine, drawn.leaving),
         scene,
         camera,
         view,
@@ -371,6 +384,7 @@ export function makeStage(events: StageEvents, theme: () => Theme, signal: Abort
     reveal,
     sees,
     scrollTo,
+    keepInView,
     visible,
     dirty,
     zoomBy,

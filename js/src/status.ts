@@ -1,5 +1,6 @@
 /** The line at the foot: what is under way, what Python says, and what was refused. */
 
+import { flag } from "./dom";
 import { GONE } from "./kernel";
 import { type Busy, decodeBusy, type Model } from "./protocol";
 
@@ -81,9 +82,17 @@ export function makeStatus(model: Model, elements: StatusElements, alive: () => 
   /** The kernel is at long work, or no longer. */
   function readBusy(): void {
     const busy = decodeBusy(model.get("_busy"));
-    elements.cancel.hidden = !busy;
+    const { cancel } = elements;
+    cancel.hidden = !busy;
+    if (!busy) stopping(false);
     if (busy) progress(busy);
     else idle();
+  }
+
+  /** The person has asked for the end of it: heard at once, whenever it comes. */
+  function stopping(on: boolean): void {
+    elements.cancel.textContent = on ? "Stopping…" : "Cancel";
+    flag(elements.cancel, "aria-disabled", on, "true");
   }
 
   /** Nothing is under way any more. */
@@ -102,6 +111,7 @@ export function makeStatus(model: Model, elements: StatusElements, alive: () => 
     forgive,
     notice,
     silent,
+    stopping,
     readBusy,
     idle,
   };

@@ -12,7 +12,9 @@ export interface StripEvents {
   scrollTo(at: number): void;
   /** The pointer is at this place (null: nowhere). */
   point(at: number | null, landscape: Landscape): void;
-  /** A cut was dragged to the place after this box. */
+  /** A cut is being dragged to the place after this box; -1: no longer. */
+  drag(index: number, box: number): void;
+  /** A cut was dropped at the place after this box. */
   move(index: number, box: number): void;
 }
 
@@ -37,10 +39,16 @@ export function makeStrip(state: () => StripState, events: StripEvents, signal: 
   /** Everything but the frame, which moves all the time. */
   let ground: HTMLCanvasElement | null = null;
   let groundOf: Drawn | null = null;
+  let groundAt = "";
   let grip: Grip | null = null;
   let drawn: Drawn | null = null;
   let frame = 0;
   let length = 0;
+  /** The place along the axis at the first pixel, and how far it is from each pixel to the next. */
+  let from = 0;
+  let step = 1;
+  /** All of the model is in view: the strip has the picture's places. */
+  let aligned = false;
 
   // For the eyes and the mouse only; list and panel do the same for everyone.
   const canvas: HTMLCanvasElement = h("canvas", { class: "ks-strip", "aria-hidden": "true" });
@@ -67,6 +75,7 @@ export function makeStrip(state: () => StripState, events: StripEvents, signal: 
   function wire(): void {
     const at = (event: PointerEvent) => {
       const box = canvas.getBoundingClientRect();
+      align();
       return scene?.down === false ? event.clientX - box.left : event.clientY - box.top;
     };
     listen(
@@ -87,7 +96,8 @@ export function makeStrip(state: () => StripState, events: StripEvents, signal: 
         if (grip) pull(at(event));
         else {
           const cut = cutAt(at(event));
-          canvas.style.cursor = cut >= 0 ? (scene?.down ? "ns-resize" : "ew-resize") : "grab";
+          const along = scene?.down ? "ns-resize" : "ew-resize";
+          canvas.style.cursor = cut >= 0 ? along : aligned ? "default" : "grab";
           if (landscape) events.point(world(at(event)), landscape);
         }
       },
@@ -111,10 +121,11 @@ export function makeStrip(state: () => StripState, events: StripEvents, signal: 
       grip = { cut, box: -1 };
       return;
     }
+    if (aligned) return;
     const [low, high] = span(state().visible);
     const place = world(at);
     const middle = (low + high) / 2;
-    const half = Math.max((high - low) / 2, (MIN_FRAME / 2) * perPixel());
+    const half = Math.max((high - low) / 2, (MIN_FRAME / 2) * step);
     // On the frame it is held where it was taken; elsewhere it jumps there.
     const offset = Math.abs(place - middle) <= half ? place - middle : 0;
     grip = { cut: -1, offset };
@@ -127,18 +138,21 @@ export function makeStrip(state: () => StripState, events: StripEvents, signal: 
       events.scrollTo(world(at) - (grip as { offset: number }).offset);
       return;
     }
-    grip = { cut: grip.cut, box: nearest(world(at)) };
+    const box = nearest(world(at));
     if (landscape) events.point(world(at), landscape);
+    if ("box" in grip && grip.box === box) return;
+    grip = { cut: grip.cut, box };
+    events.drag(grip.cut, box);
     dirty();
   }
 
   function drop(meant: boolean): void {
     const held = grip;
     grip = null;
-    if (meant && held && held.cut >= 0 && "box" in held && held.box >= 0) {
-      events.move(held.cut, held.box);
-    }
     dirty();
+    if (!held || !("box" in held) || held.box < 0) return;
+    events.drag(-1, -1);
+    if (meant) events.move(held.cut, held.box);
   }
 
   /** The box after which a cut would lie nearest to a place; candidates are preferred. */
@@ -147,7 +161,7 @@ export function makeStrip(state: () => StripState, events: StripEvents, signal: 
     let best = Infinity;
     for (let box = 0; scene && box < scene.size; box++) {
       if (!scene.hasPlace(box)) continue;
-      const lack = scene.isCandidate(box) ? 0 : 5 * perPixel();
+      const lack = scene.isCandidate(box) ? 0 : 5 * step;
       const distance = Math.abs(scene.lineAt([box]) - at) + lack;
       if (distance >= best) continue;
       best = distance;
@@ -161,17 +175,22 @@ export function makeStrip(state: () => StripState, events: StripEvents, signal: 
     return scene?.down === false ? [bounds[0], bounds[2]] : [bounds[1], bounds[3]];
   }
 
-  function perPixel(): number {
+  function align(): void {
     const [low, high] = span(scene?.bounds ?? [0, 0, 1, 1]);
-    return Math.max(high - low, 1) / Math.max(1, length - 2 * PAD);
+    const [first, last] = span(state().visible);
+    aligned = first <= low && last >= high;
+    step = aligned
+      ? (last - first) / Math.max(1, length)
+      : Math.max(high - low, 1) / Math.max(1, length - 2 * PAD);
+    from = aligned ? first : low - PAD * step;
   }
 
   function world(at: number): number {
-    return span(scene?.bounds ?? [0, 0, 1, 1])[0] + (at - PAD) * perPixel();
+    return from + at * step;
   }
 
   function screen(at: number): number {
-    return PAD + (at - span(scene?.bounds ?? [0, 0, 1, 1])[0]) / perPixel();
+    return (at - from) / step;
   }
 
   // ---- painting -------------------------------------------------------------------------------
@@ -185,11 +204,13 @@ export function makeStrip(state: () => StripState, events: StripEvents, signal: 
     if (canvas.width !== w) canvas.width = w;
     if (canvas.height !== h_) canvas.height = h_;
     const now = state();
+    align();
     if (!ground || groundIsOld() || ground.width !== w) {
       ground = document.createElement("canvas");
       ground.width = w;
       ground.height = h_;
       groundOf = drawn;
+      groundAt = `${from} ${step}`;
       const on = ground.getContext("2d");
       if (on) {
         orient(on, scene.down, ratio);
@@ -206,7 +227,7 @@ export function makeStrip(state: () => StripState, events: StripEvents, signal: 
   /** Pointing changes what is drawn in the picture, but little of it is on the ground here. */
   function groundIsOld(): boolean {
     const [a, b] = [groundOf, drawn];
-    return a?.cuts !== b?.cuts || !sameSet(a?.found, b?.found);
+    return groundAt !== `${from} ${step}` || a?.cuts !== b?.cuts || a?.found !== b?.found;
   }
 
   /** Below this, x is across and y along the axis, whichever way the model runs. */
@@ -219,9 +240,12 @@ export function makeStrip(state: () => StripState, events: StripEvents, signal: 
     if (!scene) return;
     paintBars(c, width, theme);
     c.fillStyle = theme.dim;
+    let last = 0;
     for (let box = 0; box < scene.size; box++) {
       if (!scene.isCandidate(box) || !scene.hasPlace(box)) continue;
-      c.fillRect(width - 3, Math.round(screen(scene.lineAt([box]))) - 0.5, 3, 1);
+      const at = Math.round(screen(scene.lineAt([box])));
+      if (at !== last) c.fillRect(width - 3, at - 0.5, 3, 1);
+      last = at;
     }
     if (!drawn) return;
     c.fillStyle = theme.accent;
@@ -237,8 +261,7 @@ export function makeStrip(state: () => StripState, events: StripEvents, signal: 
     if (!landscape) return;
     const cuts = (drawn?.cuts ?? []).map((line) => line.at);
     const room = width - 12;
-    const step = perPixel();
-    for (let at = PAD; at < length - PAD; at++) {
+    for (let at = 0; at < length; at++) {
       const place = world(at);
       const { bytes, exact } = landscape.most(place, place + step);
       const part = cuts.filter((cut) => cut <= place).length;
@@ -254,7 +277,7 @@ export function makeStrip(state: () => StripState, events: StripEvents, signal: 
   function paintFrame(c: CanvasRenderingContext2D, width: number, { visible, theme }: StripState) {
     const [low, high] = span(visible);
     const middle = screen((low + high) / 2);
-    const half = Math.max((high - low) / 2 / perPixel(), MIN_FRAME / 2);
+    const half = Math.max((high - low) / 2 / step, MIN_FRAME / 2);
     const top = Math.max(1, middle - half);
     const bottom = Math.min(length - 1, middle + half);
     c.beginPath();
@@ -316,9 +339,4 @@ export function makeStrip(state: () => StripState, events: StripEvents, signal: 
     dirty,
     repaint,
   };
-}
-
-function sameSet(a: ReadonlySet<number> | undefined, b: ReadonlySet<number> | undefined): boolean {
-  if (a === b) return true;
-  return a?.size === b?.size && [...(a ?? [])].every((each) => b?.has(each));
 }

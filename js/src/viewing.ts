@@ -1,8 +1,10 @@
 /** Opening and closing folds: asks for other views, and keeps the place while they change. */
 
 import type { Bounds } from "./camera";
+import { plural } from "./format";
 import type { Scene } from "./geometry";
 import type { Kernel } from "./kernel";
+import { titleOf } from "./marks";
 import type { Depth, Direction, Reply } from "./protocol";
 import type { Kept, Stage } from "./stage";
 import type { Status } from "./status";
@@ -22,23 +24,34 @@ export function makeViewing(stage: Stage, kernel: Kernel, status: Status, focus:
   let wish: Wish | null = null;
   let afresh = false;
 
-  function open(box: number, at: readonly [number, number] | null = null): Promise<boolean> {
+  /** Returns the first box inside; -1 when the fold stays closed. */
+  async function open(box: number, at: readonly [number, number] | null = null): Promise<number> {
+    const { view, callsOf } = stage.scene!;
+    const { id, title, count } = view.boxes;
+    const fold = id[box];
+    const name = titleOf({ title: title[box], count: count[box] });
+    if (!(await ask({ open: fold }, { fold, calls: [...callsOf(box)], at }))) return -1;
     const scene = stage.scene!;
-    const fold = scene.view.boxes.id[box];
-    return ask({ open: fold }, { fold, calls: [...scene.callsOf(box)], at });
+    const boxes = boxesIn(scene, fold);
+    const calls = boxes.reduce((sum, each) => sum + scene.callsOf(each).length, 0);
+    status.notice(`${name} opened${calls ? `: ${plural(calls, "call")}` : ""}.`);
+    return boxes.reduce((a, b) => Math.min(a, b), boxes[0] ?? -1);
   }
 
-  function close(fold: string, at: readonly [number, number] | null = null): Promise<boolean> {
-    const scene = stage.scene!;
-    const boxes = scene.view.frames.find((frame) => frame.id === fold)?.boxes ?? [];
-    const calls = boxes.flatMap((box) => [...scene.callsOf(box)]);
-    return ask({ close: fold }, { fold, calls, at });
+  /** Returns the box that the fold is then; -1 when it stays open. */
+  async function close(fold: string, at: readonly [number, number] | null = null): Promise<number> {
+    const { view, callsOf } = stage.scene!;
+    const calls = boxesIn(stage.scene!, fold).flatMap((box) => [...callsOf(box)]);
+    const frame = view.frames.find(({ id }) => id === fold);
+    if (!(await ask({ close: fold }, { fold, calls, at }))) return -1;
+    status.notice(`${frame ? titleOf(frame) : fold} closed.`);
+    return stage.scene!.view.boxes.id.indexOf(fold);
   }
 
   /** Close the innermost open fold around a box. */
-  async function closeAround(box: number): Promise<void> {
+  async function closeAround(box: number): Promise<number> {
     const frames = stage.scene?.framesOf(box) ?? [];
-    if (frames.length) await close(frames[frames.length - 1].id);
+    return frames.length ? close(frames[frames.length - 1].id) : -1;
   }
 
   async function depth(to: Depth): Promise<boolean> {
@@ -114,6 +127,11 @@ function same(before: Scene, call: number, after: Scene): number[] {
   if (found !== undefined) return [found];
   const inside = [...after.graph.callOf].filter(([each]) => each.startsWith(`${name}/`));
   return inside.map(([, number]) => number);
+}
+
+/** The boxes within an open fold. */
+function boxesIn({ view }: Scene, fold: string): readonly number[] {
+  return view.frames.find(({ id }) => id === fold)?.boxes ?? [];
 }
 
 /** The box of a closed fold, the outline of an open one, the hull of other calls. */

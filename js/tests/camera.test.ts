@@ -55,13 +55,26 @@ describe("camera", () => {
     expect(camera.toScreen(least, 0, 0)[0]).toBeCloseTo(100);
   });
 
-  it("opens a small model whole rather than cut off at its sides", () => {
+  it("opens a model whole only if its names can be read: 12 units of them in 9 pixels", () => {
     const wide: camera.Bounds = [-420, 0, 250, 680];
-    const narrow = { width: 320, height: 520 };
-    expect(camera.opening(wide, narrow)).toEqual(camera.overview(wide, narrow));
-    // From too far: its beginning.
-    const tiny = { width: 250, height: 520 };
-    expect(camera.opening(wide, tiny).scale).toBe(0.95);
+    const room = { width: 560, height: 560 };
+    expect(camera.opening(wide, room)).toEqual(camera.overview(wide, room));
+    // From too far: as much of its beginning as can be read, the axis in the middle.
+    for (const width of [200, 320, 500]) {
+      const open = camera.opening(wide, { width, height: 400 });
+      expect(12 * open.scale).toBe(9);
+      expect(camera.toScreen(open, 0, 0)).toEqual([expect.closeTo(width / 2), expect.closeTo(20)]);
+    }
+    // What is lower than the view stands in its middle.
+    const low = camera.opening([-420, 0, 250, 100], { width: 320, height: 400 });
+    expect(camera.toScreen(low, 0, 50)[1]).toBeCloseTo(200);
+  });
+
+  it("reveals no call in smaller letters than that", () => {
+    const far = { x: -300, y: -100, scale: 0.6 };
+    expect(camera.reveal(far, [-75, 0, 75, 36], view).scale).toBe(0.95);
+    const near = { x: -300, y: -100, scale: 0.75 };
+    expect(camera.reveal(near, [-75, 0, 75, 36], view)).toBe(near);
   });
 
   it("leaves nothing blank before the beginning or after the end", () => {

@@ -102,3 +102,10 @@ export function at(call: number): [number, number] {
   const y = [18, 84, 150, 150, 216, 282][call];
   return [WIDTH / 2 + (x - 19) * scale, HEIGHT / 2 + (y - 150) * scale];
 }
+
+/** The last place where a text was drawn, on the screen. */
+export function shownAt(text: string): [number, number] {
+  const call = drawn.calls.filter((each) => each.args[0] === text).at(-1)!;
+  const [k, dx, dy] = call.at;
+  return [Number(call.args[1]) * k + dx, Number(call.args[2]) * k + dy];
+}

@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { toScreen } from "../src/camera";
 import { overlay } from "../src/overlay";
 import { type Frame, Painter } from "../src/painter";
-import { spread } from "../src/painter/cutlines";
+import { clear, spread } from "../src/painter/cutlines";
 import { ellipsis } from "../src/painter/text";
 import { decodeCut, decodePlaced } from "../src/protocol";
 import { readTheme } from "../src/theme";
@@ -129,6 +129,21 @@ describe("Painter", () => {
     expect(text("block ×3")?.args.slice(1)).toEqual([-174 + 18 + 12, 120.5]);
     const outline = calls.find((c) => c.name === "fill" && c.fill === theme.frame);
     expect(outline).toBeDefined();
+  });
+
+  it("keeps chips off the titles of open folds, and off each other", () => {
+    const raw = unfolded();
+    raw.frames[0].rect = [-174, 117, 200, 246]; // its title is on the line
+    const base = frame({ camera: { ...camera, x: -200 } }, raw);
+    const line = base.scene.cutLine(decodeCut(cutAfterStem));
+    const chips = () =>
+      texts().flatMap(({ args }) => (args[0] === "56×56×256 · 3.1 MB" ? [Number(args[1])] : []));
+    paint({ ...base, cuts: [line], preview: line });
+    const [title, half] = [-174 + 18 - 10 + 200, (6 * 18 + 16) / 2];
+    const room = Math.min(374 - 24, 34 + 7.4 * "block ×3".length);
+    const [first, second] = chips();
+    expect(first - half).toBeGreaterThanOrEqual(title + room);
+    expect(Math.abs(second - first)).toBeGreaterThanOrEqual(2 * half);
   });
 
   it("gives the title of a frame all the room that there is, and covers no more than it needs", () => {
@@ -276,7 +291,33 @@ describe("texts", () => {
   it("are cut in their middle", () => {
     expect(ellipsis("short", 5, measure)).toBe("short");
     expect(ellipsis("conv2_block1_1_conv", 9, measure)).toBe("conv…conv");
+    expect(ellipsis("block4b – block4d", 10, measure)).toBe("block…ck4d");
     expect(ellipsis("🦊🦊🦊🦊🦊🦊", 9, measure)).toBe("🦊🦊…🦊🦊");
+  });
+
+  it("of chips move aside from what is there, as little as can be", () => {
+    const at = (x: number, y = 50, key: "x" | "y" = "x") => {
+      const taken: [number, number, number, number][] = [
+        [100, 40, 200, 60],
+        [230, 40, 400, 60],
+      ];
+      const chip = { x, y, width: 40, text: "" };
+      clear(chip, taken, 8, 400, key);
+      expect(taken.length).toBe(3);
+      return chip[key];
+    };
+    expect(at(60)).toBe(60);
+    expect(at(110)).toBe(100 - 23);
+    expect(at(190)).toBe(100 - 23); // between the two there is no room
+    expect(at(390)).toBe(100 - 23); // nor at the end
+    expect(at(390, 90)).toBe(390);
+    expect(at(150, 45, "y")).toBe(40 - 13);
+    // Where there is no room on its line it stands at its side, or stays.
+    const chip = { x: 50, y: 44, width: 40, text: "" };
+    clear(chip, [[0, 40, 100, 60]], 8, 100);
+    expect([chip.x, chip.y]).toEqual([50, 30]);
+    clear(chip, [[0, 0, 100, 60]], 8, 100);
+    expect([chip.x, chip.y]).toEqual([50, 30]);
   });
 
   it("of chips are spread apart and kept inside", () => {

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { describe, expect, it, vi } from "vitest";
 import { makeScene } from "../src/geometry";
 import { makeGraph } from "../src/graph";
@@ -118,7 +119,14 @@ describe("the palettes", () => {
       Concatenate: "merge",
       AveragePooling2D: "pool",
       Dense: "dense",
-      Embedding: "dense",
+      Embedding: "sequence",
+      Conv2DTranspose: "conv",
+      Transpose: "reshape",
+      Rescaling: "norm",
+      LayerScale: "norm",
+      RandomGrayscale: "other",
+      NotEqual: "merge",
+      Equal: "merge",
       ReLU: "activation",
       Activation: "activation",
       ZeroPadding2D: "reshape",
@@ -127,6 +135,23 @@ describe("the palettes", () => {
     };
     for (const [kind, family] of Object.entries(families))
       expect([kind, familyOf(kind)]).toEqual([kind, family]);
+  });
+
+  it("sort as the figures of Python do", () => {
+    const [python, own] = [
+      "../../kerassplit_widget/display/figures/palette.py",
+      "../src/palette.ts",
+    ].map((path) => readFileSync(new URL(path, import.meta.url), "utf-8"));
+    const patterns = python.slice(python.indexOf("_PATTERNS"), python.indexOf("def family_of"));
+    const whole = patterns.replace(/"\s+r"/g, "");
+    const found = [...whole.matchAll(/r"(.*?)"/g)].map((match) => match[1]);
+    expect(found.length).toBe(9);
+    let at = 0;
+    for (const each of found) {
+      const next = own.indexOf(`/${each}/`, at);
+      expect([each, next > at]).toEqual([each, true]);
+      at = next;
+    }
   });
 
   it("read the colours that browsers report", () => {
@@ -187,6 +212,8 @@ describe("the overlay", () => {
     expect(amounts(scene(folded()), "flops", some)).toEqual([0, 200, null, 5]);
     expect(amounts(scene(folded()), "ms", { ...some, ms: some.flops })).toEqual([0, 200, 608, 5]);
     expect(amounts(scene(), "ms", decodeCosts(costs, 6))).toEqual(Array(6).fill(null));
+    // calls of one segment all have its time: a fold has it once
+    expect(amounts(scene(folded()), "ms", { ...some, ms: Array(6).fill(3) })).toEqual(Array(4).fill(3));
     const { inks, legend } = make("flops");
     expect(legend.ramp?.length).toBeGreaterThan(10);
     expect(legend.entries.map((entry) => entry.word)).toEqual([

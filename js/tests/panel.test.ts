@@ -241,6 +241,32 @@ describe("Plan", () => {
     expect(model.request("plan").parts).toBe(2.7);
   });
 
+  it("asks for a number where there is none, not the planner for 0 parts", () => {
+    const { el, button, kinds, type, $ } = open();
+    type("", field(el, "Parts"));
+    button("Plan").click();
+    expect(kinds()).not.toContain("plan");
+    expect($("[role=alert]").textContent).toBe("Parts: type a number.");
+    // Not of what is not asked for.
+    const objective = field(el, "Objective");
+    objective.value = "latency";
+    objective.dispatchEvent(new Event("change"));
+    button("Plan").click();
+    expect(kinds()).toContain("plan");
+    expect($("[role=alert]").textContent).toBe("");
+  });
+
+  it("draws no imbalance where latency is the aim", async () => {
+    const { el, model, button } = open();
+    const objective = field(el, "Objective");
+    objective.value = "latency";
+    objective.dispatchEvent(new Event("change"));
+    button("Plan").click();
+    await model.answer(model.request("plan"), { plan });
+    expect(el.querySelectorAll(".ks-table tbody tr").length).toBe(2);
+    expect(el.querySelector(".ks-front")).toBeNull();
+  });
+
   it("brings the first cut into view", async () => {
     const raw = chain(40);
     const model = new FakeModel({ ...raw, _placed: { ...placedStem, cuts: [], part_of: [] } });
@@ -296,9 +322,12 @@ describe("long work", () => {
     key(list, "ArrowDown");
     expect(model.get("selection")).toBe("image");
     button("Cancel").click();
+    const stopping = button("Stopping…"); // heard at once
+    expect(stopping.getAttribute("aria-disabled")).toBe("true");
     await model.answer(model.request("cancel"));
-    expect(button("Cancel").hidden).toBe(false); // until the kernel says that it has stopped
+    expect(stopping.hidden).toBe(false); // until the kernel says that it has stopped
     model.set("_busy", {});
+    expect(button("Cancel").getAttribute("aria-disabled")).toBeNull();
     expect([button("Cancel").hidden, bar.hidden]).toEqual([true, true]);
     expect($("[role=status]").textContent).toMatch(/^toy/);
     model.set("_busy", { what: "Reading", done: 0, total: 0 });
@@ -368,5 +397,16 @@ describe("the help", () => {
     expect(button("Keys").getAttribute("aria-expanded")).toBe("true");
     key(list, "Escape");
     expect(keys.hidden).toBe(true);
+  });
+
+  it("goes away with a click on it, beside it and outside of the widget", () => {
+    const { $, button } = open();
+    const keys = $(".ks-keys");
+    for (const target of [keys, $(".ks-picture"), document.body, button("Keys")]) {
+      button("Keys").click();
+      expect(keys.hidden).toBe(false);
+      target.click();
+      expect(keys.hidden).toBe(true);
+    }
   });
 });

@@ -35,6 +35,15 @@ describe("the search", () => {
     expect(found("14x1023")).toEqual([]);
   });
 
+  it("finds what has all of several words, each in its name, class or shape", () => {
+    expect(found("conv2d ead")).toEqual([5]);
+    expect(found("batch 14x14x1024")).toEqual([3]);
+    expect(found("conv2d 14x14x1024")).toEqual([]);
+    expect(found("256 ×  256")).toEqual([]);
+    expect(found("conv2d ? x 256  st")).toEqual([1]);
+    expect(found("( None, 14, 14, 1024 ) right")).toEqual([3]);
+  });
+
   it("takes ranges of numbers and of names", () => {
     expect(find(graph, "2..4")).toEqual({ calls: [1, 2, 3], range: true });
     expect(find(graph, "layers 5..20")).toEqual({ calls: [4, 5], range: true });

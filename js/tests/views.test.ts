@@ -13,7 +13,7 @@ import {
   unfolded,
   view,
 } from "./fixture";
-import { drawn, HEIGHT, open, setUp, WIDTH } from "./page";
+import { drawn, HEIGHT, open, setUp, shownAt, WIDTH } from "./page";
 
 setUp();
 
@@ -24,12 +24,6 @@ const place = (box: number, dx = 0): [number, number] => [
   WIDTH / 2 + dx * scale,
   HEIGHT / 2 + ([18, 84, 150, 216][box] - 117) * scale,
 ];
-/** The last place where a text was drawn, on the screen. */
-function shownAt(text: string): [number, number] {
-  const call = drawn.calls.filter((each) => each.args[0] === text).at(-1)!;
-  const [k, dx, dy] = call.at;
-  return [Number(call.args[1]) * k + dx, Number(call.args[2]) * k + dy];
-}
 
 describe("a folded view", () => {
   it("lists its boxes, folds with what they hold", () => {
@@ -46,7 +40,7 @@ describe("a folded view", () => {
   });
 
   it("is opened and closed from the list", async () => {
-    const { list, key, model, active, labels } = closed();
+    const { list, key, model, active, labels, $ } = closed();
     key(list, "End");
     key(list, "ArrowRight"); // head cannot be opened
     key(list, "ArrowUp");
@@ -56,11 +50,17 @@ describe("a folded view", () => {
     model.set("_view", unfolded());
     await model.answer(model.request("view"));
     expect(labels()[2]).toBe("left, Conv2D, 56×56×256, in block ×3");
-    // The selection stays with the call.
-    expect(active()?.dataset.call).toBe("4");
+    // The list goes on with the first call inside, and says what has happened.
+    await vi.advanceTimersByTimeAsync(0);
+    expect(active()?.dataset.call).toBe("2");
+    expect(model.get("selection")).toBe("left");
+    expect($("[role=status]").textContent).toBe("block ×3 opened: 3 calls.");
     key(list, "-");
     expect(model.request("view")).toMatchObject({ close: "block" });
     model.set("_view", folded());
+    await model.answer(model.request("view"));
+    await vi.advanceTimersByTimeAsync(0);
+    expect($("[role=status]").textContent).toBe("block ×3 closed.");
     expect(active()?.getAttribute("aria-label")).toMatch(/^block/);
     expect(model.get("selection")).toBe("add");
     key(list, "+");
@@ -344,11 +344,21 @@ describe("the search", () => {
     expect(page.$(".ks-matches").textContent).toBe("3 calls");
     page.key(page.search, "Enter");
     expect(page.$("[role=status]").textContent).toMatch(/^Looking at 3 calls, stem to right/);
+    page.type("conv"); // something else is looked for
+    expect(page.$("[role=status]").textContent).toMatch(/^toy/);
     page.key(page.list, "Escape");
     expect(page.$("[role=status]").textContent).toMatch(/^toy/);
     expect(names(page)).toEqual(NAMES);
     page.type("100..200");
     expect(page.$(".ks-matches").textContent).toBe("calls are 1..6");
+  });
+
+  it("says of which blocks it looks at a part", () => {
+    const page = closed();
+    page.type("2..4"); // stem, and two of the three calls of the block
+    page.key(page.search, "Enter");
+    const said = page.$("[role=status]").textContent;
+    expect(said).toBe("Looking at 3 calls, stem to right; 1 block only in part. Escape ends it.");
   });
 
   it("shows a match inside of a block that had to be opened, wherever it is then", async () => {
@@ -405,41 +415,18 @@ describe("the nearest candidates", () => {
     const { list, key, model, el } = open();
     key(list, "End");
     vi.advanceTimersByTime(100);
-    const cut = { ...cutAfterStem, tensors: [1, 2], candidate: false };
+    const cut = {
+      ...cutAfterStem,
+      tensors: [1, 2],
+      candidate: false,
+      nbytes: 6_422_528,
+      inputs_also_needed: [0],
+    };
     await model.answer(model.request("preview"), { cut });
+    // In short: the names follow.
+    const said = el.querySelector(".ks-inspect .ks-sentence")?.textContent;
+    expect(said).toBe("2 tensors cross here, 6.1 MB; the tail also needs image.");
     const rows = [...el.querySelectorAll(".ks-crossing li")].map((row) => row.textContent);
     expect(rows).toEqual(["stem56×56×256 · 3.1 MB", "left56×56×256 · 3.1 MB"]);
-  });
-});
-
-describe("the strip", () => {
-  const along = (y: number) => 8 + (y / 300) * (HEIGHT - 16);
-
-  it("says what crosses at the place that is pointed at, and what is on both sides", () => {
-    const { pointer, strip, $, kinds } = open();
-    vi.advanceTimersByTime(50);
-    pointer("pointermove", 10, along(117), strip);
-    expect([...$(".ks-tip").children].map((line) => line.textContent)).toEqual([
-      "3.1 MB cross here",
-      "above: 2 calls · 9.5 k parameters",
-      "below: 4 calls · 9.8 k parameters",
-    ]);
-    expect(kinds()).toEqual(["costs"]); // asked for once
-    pointer("pointermove", 10, along(120), strip);
-    expect(kinds()).toEqual(["costs"]);
-    pointer("pointerleave", 0, 0, strip);
-    expect($(".ks-tip").hidden).toBe(true);
-  });
-
-  it("moves a cut that is dragged, and scrolls elsewhere", () => {
-    const { pointer, strip, model, kinds } = open(new FakeModel({ _placed: placedStem }));
-    vi.advanceTimersByTime(50);
-    pointer("pointerdown", 10, along(117), strip);
-    pointer("pointermove", 10, along(245), strip);
-    pointer("pointerup", 10, along(245), strip);
-    expect(model.request("move")).toMatchObject({ index: 0, call: "add" });
-    pointer("pointerdown", 10, along(20), strip);
-    pointer("pointerup", 10, along(20), strip);
-    expect(kinds().filter((kind) => kind === "move").length).toBe(1);
   });
 });

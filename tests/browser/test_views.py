@@ -142,6 +142,10 @@ def test_a_block_opens_in_place_and_is_found_painted_and_dragged(notebook, shots
     (points,) = seen.ask("cuts")
     assert notebook.ask(f"w.graph.number[{points[0]!r}] > w.graph.number['conv3_block4_out']")
     assert notebook.ask(f"ks.cut_at(model, *{points!r}).is_candidate"), "dragged to where one tensor crosses"
+    # It is in view where it was dropped, and its call is selected.
+    assert [seen.ask("selection")] == points
+    picture, box = seen.canvas.bounding_box(), seen.box(points[0])
+    assert picture["y"] < box[1] + box[3] / 2 + 10 < picture["y"] + picture["height"]
     seen.button("Undo").click()
     seen.eventually("cuts", [["conv3_block4_out"]])
 
@@ -186,7 +190,8 @@ def test_cancel_stops_work_that_takes_long(notebook, shots):
     expect(seen.inspect).to_contain_text("1 tensor crosses after slow_5")
     seen.shot(str(shots / "views-busy.png"))
     seen.button("Cancel").click()
-    expect(seen.button("Cancel")).to_be_hidden()
+    expect(seen.button("Stopping…")).to_have_attribute("aria-disabled", "true")
+    expect(seen.button("Stopping…")).to_be_hidden()
     assert seen.ask("_result").get("verification") is None
     expect(seen.root.get_by_role("alert")).to_contain_text("Stopped")
     seen.shot(str(shots / "views-cancelled.png"))

@@ -1,7 +1,7 @@
 /** The lines of cuts with their chips: what crosses, and the names of the parts on both sides. */
 
 import { levelAt } from "../border";
-import { toScreen } from "../camera";
+import { type Bounds, toScreen } from "../camera";
 import { bytes, plural, shape } from "../format";
 import type { CutLine } from "../geometry";
 import { COARSE, type Frame } from "./frame";
@@ -49,6 +49,51 @@ export function spread(
   }
 }
 
+/**
+ * Move a chip off what is there already, as little as can be: along its line, else a little to its
+ * side. Without room it stays.
+ */
+export function clear(
+  chip: Chip,
+  taken: Bounds[],
+  low: number,
+  high: number,
+  key: "x" | "y" = "x",
+): void {
+  const across = key === "x" ? "y" : "x";
+  const halves = [chip.width / 2, CHIP_HEIGHT / 2];
+  const main = key === "x" ? 0 : 1;
+  const rect = ({ x, y }: { x: number; y: number }): Bounds => [
+    x - halves[0],
+    y - halves[1],
+    x + halves[0],
+    y + halves[1],
+  ];
+  /** Places right before and behind all that is there, the nearest ones first. */
+  const beside = (side: 0 | 1, gap: number, at: number) =>
+    taken
+      .flatMap((each) => [each[side] - halves[side] - gap, each[side + 2] + halves[side] + gap])
+      .sort((a, b) => Math.abs(a - at) - Math.abs(b - at));
+  const inside = (at: number) => at - halves[main] >= low && at + halves[main] <= high;
+  const near = (at: number) => Math.abs(at - chip[across]) <= CHIP_HEIGHT;
+  const place = [
+    chip,
+    ...beside(main, 3, chip[key])
+      .filter(inside)
+      .map((at) => ({ ...chip, [key]: at })),
+    ...beside(main ? 0 : 1, 0, chip[across])
+      .filter(near)
+      .map((at) => ({ ...chip, [across]: at })),
+  ].find((each) => {
+    const [l, t, r, b] = rect(each);
+    return taken.every(([left, top, right, bottom]) => {
+      return l >= right || r <= left || t >= bottom || b <= top;
+    });
+  });
+  Object.assign(chip, place);
+  taken.push(rect(chip));
+}
+
 /** Where the line begins on the screen, along the axis; null when that cannot be seen. */
 function place({ camera, view, scene }: Frame, line: CutLine): number | null {
   const level = levelAt(line.border, scene.down ? camera.x : camera.y);
@@ -92,6 +137,7 @@ export function paintPartNames(
   frame: Frame,
   line: CutLine,
   index: number,
+  taken: Bounds[],
 ): number {
   const at = place(frame, line);
   let room = 8;
@@ -103,10 +149,14 @@ export function paintPartNames(
     if (!name) continue;
     c.fillStyle = frame.theme.part(index + side).text;
     const text = ellipsis(name, 110, (each) => c.measureText(each).width);
-    room = Math.max(room, 18 + c.measureText(text).width);
+    const { width } = c.measureText(text);
+    room = Math.max(room, 18 + width);
     c.textAlign = frame.scene.down || side ? "left" : "right";
-    if (frame.scene.down) c.fillText(text, 10, at + (side ? 11 : -10));
-    else c.fillText(text, at + (side ? 8 : -8), 14);
+    if (frame.scene.down) {
+      const name = { x: 10 + width / 2, y: at + (side ? 11 : -10), width, text };
+      clear(name, taken, 10, 10 + width);
+      c.fillText(text, 10, name.y);
+    } else c.fillText(text, at + (side ? 8 : -8), 14);
   }
   return room;
 }
@@ -116,6 +166,7 @@ export function paintChips(
   frame: Frame,
   line: CutLine,
   placed: boolean,
+  taken: Bounds[],
   begin = 8,
 ): void {
   const { camera, view, scene } = frame;
@@ -151,10 +202,12 @@ export function paintChips(
   }
   // Upright lines leave no room between boxes: there the chips stand at the line's head.
   if (!scene.down) for (const chip of onLine) chip.y = Math.min(chip.y, HEAD);
-  spread(onLine, 6, scene.down ? begin : HEAD, length - 8, key);
+  const low = scene.down ? begin : HEAD;
+  spread(onLine, 6, low, length - 8, key);
   for (const chip of [...onLine, ...(camera.scale >= COARSE ? elsewhere : [])]) {
     if (chip.y < -CHIP_HEIGHT || chip.y > view.height + CHIP_HEIGHT) continue;
     if (chip.x < -chip.width || chip.x > view.width + chip.width) continue;
+    clear(chip, taken, low, length - 8, key);
     paintChip(c, frame, chip, placed);
   }
 }

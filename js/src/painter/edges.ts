@@ -1,6 +1,6 @@
 /** Routes between boxes, and the outlines of open folds. */
 
-import { MARK_RADIUS, tags, titleOf } from "../marks";
+import { MARK_RADIUS, type Tag, titleOf } from "../marks";
 import { COARSE, type Frame, inWorld, onScreen, origin } from "./frame";
 import { rounded, sign, softCorner } from "./shapes";
 import type { Texts } from "./text";
@@ -98,14 +98,18 @@ export function paintFrames(c: CanvasRenderingContext2D, frame: Frame): void {
 }
 
 /** The titles sit on the outlines, so that no room has to be kept for them. */
-export function paintFrameTitles(c: CanvasRenderingContext2D, frame: Frame, texts: Texts): void {
-  const { theme, camera, scene } = frame;
+export function paintFrameTitles(
+  c: CanvasRenderingContext2D,
+  { theme, camera }: Frame,
+  tags: readonly Tag[],
+  texts: Texts,
+): void {
   if (camera.scale < COARSE) return;
   c.textAlign = "left";
   c.textBaseline = "middle";
   c.font = `600 ${TITLE_FONT}px ${theme.font}`;
-  for (const { frame: each, x, y, width } of tags(scene)) {
-    const title = texts.shorten(titleOf(each), width - 26);
+  for (const { frame, x, y, width } of tags) {
+    const title = texts.shorten(titleOf(frame), width - 26);
     c.fillStyle = theme.surface;
     c.fillRect(x - 10, y - 8, c.measureText(title).width + 26, 16);
     sign(c, [x, y], MARK_RADIUS, false, theme.box, theme.dim);

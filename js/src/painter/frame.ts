@@ -19,6 +19,8 @@ export interface Drawn {
   readonly lit: ReadonlySet<number> | null;
   /** Boxes that the search has found. */
   readonly found: ReadonlySet<number>;
+  /** The placed cut that goes from where it is, by a click or by being dragged; -1 for none. */
+  readonly leaving: number;
 }
 
 export interface Frame extends Drawn {
@@ -28,8 +30,6 @@ export interface Frame extends Drawn {
   /** Device pixels per CSS pixel. */
   readonly ratio: number;
   readonly theme: Theme;
-  /** The placed cut under the pointer: a click would take it away. -1 for none. */
-  readonly leaving: number;
 }
 
 /** Boxes are plain marks when they are lower than this, in pixels. */

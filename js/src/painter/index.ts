@@ -1,10 +1,12 @@
 /** Draws one frame. Knows nothing of events or of the kernel. */
 
-import { visible } from "../camera";
+import { type Bounds, toScreen, visible } from "../camera";
+import type { Scene } from "../geometry";
+import { type Tag, tags } from "../marks";
 import { paintBoxes } from "./boxes";
 import { paintChips, paintLine, paintPartNames } from "./cutlines";
 import { paintEdges, paintFrames, paintFrameTitles } from "./edges";
-import { type Frame, inWorld, onScreen } from "./frame";
+import { COARSE, type Frame, inWorld, onScreen } from "./frame";
 import { Texts } from "./text";
 
 export { type Drawn, type Frame, origin } from "./frame";
@@ -13,6 +15,8 @@ export class Painter {
   readonly #context: CanvasRenderingContext2D;
   readonly #texts: Texts;
   #font = "";
+  #scene: Scene | null = null;
+  #tags: readonly Tag[] = [];
 
   constructor(context: CanvasRenderingContext2D) {
     this.#context = context;
@@ -48,7 +52,14 @@ export class Painter {
 
     inWorld(c, frame);
     paintBoxes(c, frame, scene.boxesIn(region), this.#texts);
-    paintFrameTitles(c, frame, this.#texts);
+    paintFrameTitles(c, frame, this.#tagsOf(scene), this.#texts);
+  }
+
+  /** Where the titles of the open folds are: once per scene. */
+  #tagsOf(scene: Scene): readonly Tag[] {
+    if (scene !== this.#scene) this.#tags = tags(scene);
+    this.#scene = scene;
+    return this.#tags;
   }
 
   /** The lines of the cuts, from one edge of the screen to the other. */
@@ -64,10 +75,18 @@ export class Painter {
   /** What lies on the lines. */
   paintTop(frame: Frame): void {
     const c = this.#context;
+    const { camera, cuts, preview } = frame;
     onScreen(c, frame);
-    frame.cuts.forEach((line, index) => {
-      paintChips(c, frame, line, true, paintPartNames(c, frame, line, index));
+    if (!cuts.length && !preview) return;
+    // Chips keep off the titles of the open folds, and off each other.
+    const titles = camera.scale < COARSE ? [] : this.#tagsOf(frame.scene);
+    const taken = titles.map(({ x, y, width }): Bounds => {
+      const [left, top] = toScreen(camera, x - 10, y - 8);
+      return [left, top, ...toScreen(camera, x - 10 + width, y + 8)];
     });
-    if (frame.preview) paintChips(c, frame, frame.preview, false);
+    cuts.forEach((line, index) => {
+      paintChips(c, frame, line, true, taken, paintPartNames(c, frame, line, index, taken));
+    });
+    if (preview) paintChips(c, frame, preview, false, taken);
   }
 }

@@ -2,7 +2,7 @@
 
 import { count, plural, shape } from "../format";
 import type { Scene } from "../geometry";
-import { plainTitle } from "../marks";
+import { innerName, plainTitle } from "../marks";
 
 type Measure = (text: string) => number;
 
@@ -14,7 +14,8 @@ export function ellipsis(text: string, width: number, measure: Measure): string 
   let high = letters.length - 1;
   const cut = (keep: number) => {
     const tail = Math.floor(keep / 2);
-    return `${letters.slice(0, keep - tail).join("")}…${tail ? letters.slice(-tail).join("") : ""}`;
+    const [head, end] = [letters.slice(0, keep - tail), tail ? letters.slice(-tail) : []];
+    return `${head.join("").trimEnd()}…${end.join("").trimStart()}`;
   };
   while (low < high) {
     const keep = (low + high + 1) >> 1;
@@ -40,7 +41,8 @@ export class Texts {
   /** First line of a box: the call's name or the fold's title. */
   name(scene: Scene, box: number, width: number): string {
     const { title, count: copies } = scene.view.boxes;
-    return this.shorten(plainTitle(title[box], copies[box]), width);
+    const plain = plainTitle(title[box], copies[box]);
+    return this.shorten(innerName(scene.framesOf(box), plain), width);
   }
 
   /** Second line, "Conv2D · 56×56×64". When short of room, the class gives way. */

@@ -5,7 +5,7 @@ import { bytes } from "../format";
 import type { FrontPoint } from "../protocol";
 
 const WIDTH = 260;
-const HEIGHT = 120;
+const HEIGHT = 92;
 const LEFT = 8;
 const BOTTOM = 18;
 const TOP = 8;

@@ -131,7 +131,11 @@ export function makePanel(id: string, events: PanelEvents, signal: AbortSignal) 
 
   function result(made: Result | null): void {
     // What has just been made is below the parts: bring it into view within the panel.
-    if (parts.result(made)) body.scrollTop = body.scrollHeight;
+    if (parts.result(made)) showEnd();
+  }
+
+  function showEnd(): void {
+    body.scrollTop = body.scrollHeight;
   }
 
   function showCode(text: string): void {
@@ -198,6 +202,7 @@ export function makePanel(id: string, events: PanelEvents, signal: AbortSignal) 
     inspect: inspect.show,
     parts: parts.show,
     result,
+    showEnd,
     showCode,
     selectCode: parts.selectCode,
     copied,

@@ -1,6 +1,6 @@
 /** Inspect: what the call or fold is, what would cross after it, and where a cut is cheaper. */
 
-import { button, flag, h, longName } from "../dom";
+import { button, flag, fullName, h } from "../dom";
 import { bytes, count, plural, shape, work } from "../format";
 import type { Scene } from "../geometry";
 import { titleOf } from "../marks";
@@ -71,14 +71,12 @@ export function makeInspect(events: InspectEvents, signal: AbortSignal) {
     const { title: titles, count: counts } = view.boxes;
     const folded = titleOf({ title: titles[box] ?? "", count: counts[box] ?? 1 });
     const title = fold ? folded : graph.name(call);
-    const name = longName(title, 16);
-    name.title = title;
     const kind = fold ? view.boxes.kind[box] : graph.kind(call);
     body.replaceChildren(
       ...crumbs(scene, box, fold ? -1 : call),
-      h("div", "ks-what", name, h("span", "ks-kind", kind)),
+      h("div", "ks-what", fullName(title), h("span", "ks-kind", kind)),
       ...(fold ? foldFacts(what) : callFacts(what)),
-      h("p", "ks-sentence", refusal || look?.sentence || "…"),
+      h("p", "ks-sentence", refusal || (look && told(look, scene)) || "…"),
       ...crossing(what),
     );
     cut.hidden = !what.editable;
@@ -164,8 +162,7 @@ export function makeInspect(events: InspectEvents, signal: AbortSignal) {
     if (!look || look.tensors.length < 2) return [];
     const { tensors, dtypes } = scene.graph.data;
     const rows = look.tensors.slice(0, LISTED).map((tensor) => {
-      const name = longName(tensors.name[tensor] ?? "", 10);
-      name.title = tensors.name[tensor] ?? "";
+      const name = fullName(tensors.name[tensor] ?? "");
       const size = `${shape(tensors.shape[tensor] ?? [])} · ${bytes(tensors.nbytes[tensor])}`;
       return h("li", { title: dtypes[tensors.dtype[tensor]] ?? "" }, name, h("span", {}, size));
     });
@@ -180,4 +177,14 @@ export function makeInspect(events: InspectEvents, signal: AbortSignal) {
     cut,
     show,
   };
+}
+
+/** What crosses, in Python's words; in short where a list of the tensors follows. */
+function told({ sentence, tensors, nbytes, inputs }: Cut, { graph }: Scene): string {
+  if (tensors.length < 2) return sentence;
+  const { name } = graph.data.tensors;
+  const also = inputs.length
+    ? `; the tail also needs ${inputs.map((input) => name[input]).join(", ")}`
+    : "";
+  return `${plural(tensors.length, "tensor")} cross here, ${bytes(nbytes)}${also}.`;
 }

@@ -155,7 +155,8 @@ export function makePlanForm(id: string, events: PlanEvents, signal: AbortSignal
   }
 
   function show(plan: Plan): void {
-    const memory = objective.value === "memory";
+    const { value } = objective;
+    const memory = value === "memory";
     const gap = plan.proved
       ? "proved"
       : plan.gap === null
@@ -165,8 +166,17 @@ export function makePlanForm(id: string, events: PlanEvents, signal: AbortSignal
       h("p", "ks-sentence", plan.sentence, " ", h("span", "ks-badge", gap)),
       ...(plan.stages.length ? [table(plan.stages, memory)] : []),
     );
-    const front = drawFront(plan.front, (point) => events.place(point));
+    // Balance is no aim where latency is.
+    const front = value === "balance" && drawFront(plan.front, (point) => events.place(point));
     if (front) answer.append(front);
+  }
+
+  /** What has to be filled in; empty when nothing has to. */
+  function lack(): string {
+    const field = Object.values(numbers).find(
+      (each) => each !== numbers.cap && !each.value && !each.parentElement?.hidden,
+    );
+    return field ? `${field.labels?.[0].textContent}: type a number.` : "";
   }
 
   /** The old answer is to another question. When a plan is refused, the status line says why. */
@@ -199,6 +209,7 @@ export function makePlanForm(id: string, events: PlanEvents, signal: AbortSignal
     element,
     request,
     show,
+    lack,
     clear,
   };
 }

@@ -7,6 +7,8 @@ export interface Cut {
   tensors: number[];
   nbytes: number | null;
   sentence: string;
+  /** Tensors of raw inputs that the tail reads too. */
+  inputs: number[];
   /** Only in previews: toggling here would take a placed cut away. */
   removes: boolean;
 }
@@ -79,6 +81,7 @@ export function decodeCut(raw: unknown): Cut {
     tensors: numbers(cut.tensors),
     nbytes: sizeOf(cut.nbytes),
     sentence: String(cut.sentence ?? ""),
+    inputs: numbers(cut.inputs_also_needed),
     removes: Boolean(cut.removes),
   };
 }
