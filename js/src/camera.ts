@@ -18,8 +18,8 @@ export const LEGIBLE = 0.55;
 export const MAX_SCALE = 2.5;
 /** From this scale on names are 9 px high: nothing smaller is offered for reading. */
 export const READABLE = 0.75;
-/** A model that fits at this scale is shown whole at first, lest its sides are cut off. */
-const SMALLEST_WHOLE = 0.62;
+/** A model that fits at this scale is shown whole at first: better small than with its sides cut off. */
+const SMALLEST_WHOLE = 0.5;
 const READING = 0.95;
 const MARGIN = 20;
 

@@ -15,7 +15,7 @@ export const COLOUR_WORDS: Readonly<Record<Colour, string>> = {
   params: "Parameters",
   flops: "FLOPs",
   bytes: "Activation bytes",
-  ms: "Measured time, by segment",
+  ms: "Measured segments",
 };
 
 /** How a box is painted. Equal inks are one object, so that boxes can be painted in batches. */

@@ -213,7 +213,9 @@ describe("the overlay", () => {
     expect(amounts(scene(folded()), "ms", { ...some, ms: some.flops })).toEqual([0, 200, 608, 5]);
     expect(amounts(scene(), "ms", decodeCosts(costs, 6))).toEqual(Array(6).fill(null));
     // calls of one segment all have its time: a fold has it once
-    expect(amounts(scene(folded()), "ms", { ...some, ms: Array(6).fill(3) })).toEqual(Array(4).fill(3));
+    expect(amounts(scene(folded()), "ms", { ...some, ms: Array(6).fill(3) })).toEqual(
+      Array(4).fill(3),
+    );
     const { inks, legend } = make("flops");
     expect(legend.ramp?.length).toBeGreaterThan(10);
     expect(legend.entries.map((entry) => entry.word)).toEqual([

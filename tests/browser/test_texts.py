@@ -143,11 +143,12 @@ def test_the_help_leaves_its_button_free_and_goes_with_a_tap(page, width):
     expect(keys).to_be_hidden()
 
 
-@pytest.mark.parametrize("width", [420, 760, 1200])
-def test_names_are_nine_pixels_high_when_opened(page, low, width):
+@pytest.mark.parametrize(("width", "least", "most"), [(420, 8.9, 12.0), (760, 8.9, 12.0), (1200, 6.0, 8.9)])
+def test_names_are_nine_pixels_high_when_opened_or_all_are_in_view(page, low, width, least, most):
     page.add_init_script(
-        "const { fillText } = CanvasRenderingContext2D.prototype; window.sizes = [];"
+        "const { fillText } = CanvasRenderingContext2D.prototype; window.sizes = []; window.names = new Set();"
         "CanvasRenderingContext2D.prototype.fillText = function (text, ...more) {"
+        "  if (/^input_/.test(text)) names.add(text);"
         "  if (/^input_2$/.test(text)) {"
         "    sizes.push(parseFloat(/([\\d.]+)px/.exec(this.font)[1]) * this.getTransform().a / devicePixelRatio);"
         "  }"
@@ -156,4 +157,6 @@ def test_names_are_nine_pixels_high_when_opened(page, low, width):
     page.set_viewport_size({"width": width, "height": 900})
     page.goto(low.as_uri())
     page.wait_for_function("window.sizes.length > 0")
-    assert page.evaluate("Math.min(...window.sizes)") >= 8.9
+    assert least <= page.evaluate("Math.min(...window.sizes)") <= most
+    drawn = sorted(page.evaluate("[...window.names]"))
+    assert (drawn == [f"input_{i}" for i in range(5)]) == (most < 9), drawn
