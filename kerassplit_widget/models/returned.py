@@ -7,6 +7,7 @@ floats, and give tensors other shapes, without a word.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
+from typing import Any
 
 import keras
 
@@ -58,8 +59,6 @@ class Returned:
         if not fed and not internals.may_declare_wrongly(node):
             return declared
         key = _key(node, fed)
-        if key is None:
-            return self._observed(node, fed, declared)
         if key not in self._seen:
             self._seen[key] = self._observed(node, fed, declared)
         return self._seen[key]
@@ -90,13 +89,24 @@ def _common(one: internals.Shape, other: internals.Shape) -> internals.Shape:
 
 
 def _key(node: Node, fed: Mapping[int, Declared]) -> Hashable:
-    """Return what calls have in common that return the same, or None where that cannot be told."""
+    """Return what calls have in common that return the same."""
+    operation = node.operation
+    settings: list[Any] = [_plain(operation)]  # a layer may not say all of itself
     try:
-        settings = {key: value for key, value in node.operation.get_config().items() if key != "name"}
-    except Exception:  # a layer may say anything of itself, or nothing
-        return None
+        settings.append({key: value for key, value in operation.get_config().items() if key != "name"})
+    except Exception:  # or fail to
+        settings += [(type(layer).__name__, _plain(layer)) for layer in internals.layers_within(operation)]
     arguments = keras.tree.map_structure(
         lambda each: fed.get(id(each), (each.shape, each.dtype)) if isinstance(each, keras.KerasTensor) else each,
         (node.arguments.args, node.arguments.kwargs),
     )
-    return type(node.operation), repr(settings), repr(arguments)
+    return type(operation), repr(settings), repr(arguments)
+
+
+def _plain(layer: Operation) -> dict[str, Any]:
+    """Collect the numbers, words and the like that a layer holds, but for its names."""
+    return {
+        key: value
+        for key, value in vars(layer).items()
+        if "name" not in key and "path" not in key and isinstance(value, int | float | str | tuple | None)
+    }

@@ -316,7 +316,8 @@ def _compare_runs(node: Node, body: Body) -> None:
             raise Refusal("its call() draws random numbers itself")
         if training:
             raise Refusal("what was traced is not the layer in training")
-        raise Refusal("what was traced is not the layer when its weights change: it may use some of them directly")
+        why = "it may use some of them directly, or call a layer on constants"
+        raise Refusal(f"what was traced is not the layer when its weights change: {why}")
 
 
 def _fed(node: Node, given: Sequence[Any]) -> Any:
