@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from benchmarks.drawing import Drawing, random_graph
 from benchmarks.growth import KINDS
 from kerassplit_widget.structure.layout import lay_out, measure, rough
-from kerassplit_widget.structure.layout.rough_columns import columns, heights, widths
-from kerassplit_widget.structure.layout.rough_graph import Core, Items, Rows, items_of, rows_of
-from kerassplit_widget.structure.layout.rough_order import _near, _switch, ordered_rows
-from kerassplit_widget.structure.layout.rough_ways import ways
+from kerassplit_widget.structure.layout.rough.columns import columns, heights, widths
+from kerassplit_widget.structure.layout.rough.graph import Core, Items, Rows, items_of, rows_of
+from kerassplit_widget.structure.layout.rough.order import _near, _switch, ordered_rows
+from kerassplit_widget.structure.layout.rough.ways import ways
 from kerassplit_widget.structure.layout.routes import Lines
 from kerassplit_widget.structure.layout.shapes import Shape, Spacing, simplified
 from kerassplit_widget.structure.regions.tree import region_tree

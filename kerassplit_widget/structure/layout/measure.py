@@ -14,7 +14,7 @@ from kerassplit_widget.structure.layout.branches import parallel_shape
 from kerassplit_widget.structure.layout.canonical import canonical_order
 from kerassplit_widget.structure.layout.core import core_shape
 from kerassplit_widget.structure.layout.rough import LIMIT, repeating, rough_shapes
-from kerassplit_widget.structure.layout.rough_graph import Core, Items, items_of
+from kerassplit_widget.structure.layout.rough.graph import Core, Items, items_of
 from kerassplit_widget.structure.layout.search import Effort
 from kerassplit_widget.structure.layout.shapes import Measured, Shape, Spacing
 from kerassplit_widget.structure.layout.walking import listed, rests_after, waves

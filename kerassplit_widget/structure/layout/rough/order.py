@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from kerassplit_widget.structure.layout.rough_graph import Rows
+from kerassplit_widget.structure.layout.rough.graph import Rows
 from kerassplit_widget.structure.layout.routes import Floats, Numbers
 
 __all__ = ["ordered_rows"]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from kerassplit_widget.structure.layout.rough_graph import Bools, Items, Rows
+from kerassplit_widget.structure.layout.rough.graph import Bools, Items, Rows
 from kerassplit_widget.structure.layout.routes import Floats, Numbers
 from kerassplit_widget.structure.layout.shapes import Spacing
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from kerassplit_widget.structure.layout.rough_graph import Items, Rows
+from kerassplit_widget.structure.layout.rough.graph import Items, Rows
 from kerassplit_widget.structure.layout.routes import Floats, Lines
 
 __all__ = ["ways"]

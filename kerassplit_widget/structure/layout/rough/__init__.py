@@ -10,8 +10,8 @@ What both ways promise is the same: boxes do not overlap, lines run through none
 of cores stand on the axis, and the same graph is always drawn the same. What is given up here: lines cross up to a
 quarter more often, bends are more, a tall block makes its whole row tall, and a core numbered otherwise is another one.
 
-The steps are those of `sketching`: levels and trunks (`rough_graph`), order (`rough_order`), columns and heights
-(`rough_columns`), ways (`rough_ways`).
+The steps are those of `sketching`: levels and trunks (`graph`), order (`order`), columns and heights
+(`columns`), ways (`ways`).
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from itertools import combinations
 import numpy as np
 import numpy.typing as npt
 
-from kerassplit_widget.structure.layout.rough_columns import columns, heights, widths
-from kerassplit_widget.structure.layout.rough_graph import Items, Rows, rows_of
-from kerassplit_widget.structure.layout.rough_order import ordered_rows
-from kerassplit_widget.structure.layout.rough_ways import ways
+from kerassplit_widget.structure.layout.rough.columns import columns, heights, widths
+from kerassplit_widget.structure.layout.rough.graph import Items, Rows, rows_of
+from kerassplit_widget.structure.layout.rough.order import ordered_rows
+from kerassplit_widget.structure.layout.rough.ways import ways
 from kerassplit_widget.structure.layout.routes import Complex, Lines, Numbers
 from kerassplit_widget.structure.layout.shapes import Block, CoreShape, Points, Spacing
 
