@@ -522,3 +522,14 @@ def test_freezing_a_part_reaches_layers_inside_and_nothing_else():
     assert len(model.trainable_weights) == trainable
     assert model.get_layer("one").attention.trainable and model.get_layer("one").mlp["up"].trainable
     assert len(part_2.trainable_weights) > 0
+
+
+def test_a_nested_model_behind_a_product_with_a_number_is_opened():
+    i = keras.Input((4,), name="i")
+    inner = keras.Model(i, layers.Dense(2, name="b")(layers.Dense(4, name="a")(i)), name="inner")
+    x = keras.Input((4,), name="x")
+    model = keras.Model(x, inner(x * 2.0))  # which Keras calls sparse
+    graph = ks.read(model)
+    assert "inner/a" in graph and graph.collapsed == {}
+    data = np.random.default_rng(0).random((3, 4), "float32")
+    np.testing.assert_array_equal(ks.split(model, ["inner/a"])(data), model(data))
