@@ -55,13 +55,14 @@ describe("camera", () => {
     expect(camera.toScreen(least, 0, 0)[0]).toBeCloseTo(100);
   });
 
-  it("opens a model whole only if its names can be read: 12 units of them in 9 pixels", () => {
+  it("opens a model whole from half size on, else with names of 9 pixels, 12 units here", () => {
     const wide: camera.Bounds = [-420, 0, 250, 680];
     const room = { width: 560, height: 560 };
     expect(camera.opening(wide, room)).toEqual(camera.overview(wide, room));
+    expect(camera.opening(wide, { width: 500, height: 400 }).scale).toBeCloseTo(0.53);
     // From too far: as much of its beginning as can be read, the axis in the middle.
     for (const width of [200, 320, 500]) {
-      const open = camera.opening(wide, { width, height: 400 });
+      const open = camera.opening(wide, { width, height: 320 });
       expect(12 * open.scale).toBe(9);
       expect(camera.toScreen(open, 0, 0)).toEqual([expect.closeTo(width / 2), expect.closeTo(20)]);
     }

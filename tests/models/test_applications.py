@@ -23,6 +23,9 @@ NAMES = sorted(
 # No lines cross in the drawings of these; NASNets have cells that cannot be drawn without.
 UNCROSSED = {name for name in NAMES if not name.startswith("NASNet")}
 
+WRITTEN = 25_000_000
+"""Models of fewer parameters are saved and loaded too; of the others, which differ in depth and width, it is gigabytes."""
+
 CANDIDATES = {"ResNet50": 39, "NASNetLarge": 5, "VGG16": 21, "DenseNet201": 119}
 
 
@@ -56,7 +59,7 @@ def test_candidate_and_half_depth_cuts_are_exact(name, tmp_path):
     image = np.random.default_rng(0).uniform(0, 255, (1, side, side, 3)).astype("float32")
     expected = keras.ops.convert_to_numpy(model(image))
     assert float(np.abs(expected).max()) > 0  # zeros would prove nothing
-    before = all_nodes(model)
+    before, config = all_nodes(model), model.get_config()
 
     candidates = ks.cut_candidates(model)
     middle = candidates[len(candidates) // 2]
@@ -85,12 +88,15 @@ def test_candidate_and_half_depth_cuts_are_exact(name, tmp_path):
         assert drawing.crossings == 0
 
     assert all_nodes(model) == before
-    path = tmp_path / "model.keras"
-    model.save(path)
-    loaded = keras.saving.load_model(path)
-    path.unlink()
-    assert np.array_equal(keras.ops.convert_to_numpy(loaded(image)), expected)
-    del model, loaded, split, part_1, part_2
+    assert model.get_config() == config  # where saving fails once stray nodes are on the layers
+    if model.count_params() < WRITTEN:
+        path = tmp_path / "model.keras"
+        model.save(path)
+        loaded = keras.saving.load_model(path)
+        path.unlink()
+        assert np.array_equal(keras.ops.convert_to_numpy(loaded(image)), expected)
+        del loaded
+    del model, split, part_1, part_2
     gc.collect()
 
 
