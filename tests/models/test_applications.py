@@ -24,7 +24,7 @@ NAMES = sorted(
 UNCROSSED = {name for name in NAMES if not name.startswith("NASNet")}
 
 WRITTEN = 25_000_000
-"""Models of fewer parameters are saved and loaded too; of the others, which differ in depth and width, it is gigabytes."""
+"""Models of fewer parameters are saved and loaded too; the others, which are deeper or wider, take gigabytes."""
 
 CANDIDATES = {"ResNet50": 39, "NASNetLarge": 5, "VGG16": 21, "DenseNet201": 119}
 
