@@ -12,7 +12,7 @@ from kerassplit_widget.models import keras_internals as internals
 from kerassplit_widget.models.keras_internals import Functional, Node
 from kerassplit_widget.models.twins import Twins
 
-__all__ = ["Body"]
+__all__ = ["Body", "layer_names"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,3 +67,18 @@ class Body:
             structures = (self.inputs if inputs is None else inputs, self.outputs if outputs is None else outputs)
             taken, returned = (keras.tree.map_structure(lambda tensor: made[id(tensor)], each) for each in structures)
             return internals.model_of(taken, returned, name)
+
+
+def layer_names(nodes: list[Node]) -> dict[int, str]:
+    """Name each operation, by its id; later ones of the same name, as composite layers may have, get ``_2``, ``_3``."""
+    names: dict[int, str] = {}
+    taken: set[str] = set()
+    for operation in (node.operation for node in nodes):
+        if id(operation) not in names:
+            name, count = operation.name, 1
+            while name in taken:
+                count += 1
+                name = f"{operation.name}_{count}"
+            names[id(operation)] = name
+            taken.add(name)
+    return names

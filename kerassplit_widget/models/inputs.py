@@ -8,12 +8,17 @@ from typing import Any, TypeAlias
 from kerassplit_widget.errors import ModelError, SplitError, closest
 from kerassplit_widget.structure.arguments import whole_number
 
-__all__ = ["Shape", "Shapes", "asked_shapes"]
+__all__ = ["Shape", "Shapes", "agree", "asked_shapes"]
 
 Shape: TypeAlias = tuple[int | None, ...]
 
 Shapes: TypeAlias = Sequence[int | None] | Mapping[str, Sequence[int | None]]
 """Shapes of a model's inputs: of the only one, or by name; with or without the batch dimension."""
+
+
+def agree(one: Sequence[int | None], other: Sequence[int | None]) -> bool:
+    """Tell whether two shapes may be the same."""
+    return len(one) == len(other) and all(a == b or None in (a, b) for a, b in zip(one, other, strict=True))
 
 
 def asked_shapes(names: Sequence[str], own: Sequence[Shape], given: Any, *, keep: bool) -> list[Shape]:

@@ -12,6 +12,7 @@ from typing import Any
 import keras
 
 from kerassplit_widget.models import keras_internals as internals
+from kerassplit_widget.models.inputs import agree
 from kerassplit_widget.models.keras_internals import Declared, Node, Operation
 from kerassplit_widget.models.twins import Twins
 
@@ -67,18 +68,15 @@ class Returned:
         """Let a call tell what it returns, and correct what is declared where that contradicts it."""
         twin = self._twins(node.operation).of(node.operation)
         found = internals.observed_outputs(node, twin, fed)
-        if found is None or all(map(_agree, declared, found)):
-            return declared if found is None else [(own[0], real[1]) for own, real in zip(declared, found, strict=True)]
-        trained = internals.observed_outputs(node, twin, fed, training=True) or found
+        if found is None:
+            return declared
+        trained = found
+        if not all(agree(own[0], real[0]) for own, real in zip(declared, found, strict=True)):
+            trained = internals.observed_outputs(node, twin, fed, training=True) or found
         return [
-            (own[0] if _agree(own, real) else _common(real[0], other[0]), real[1])
+            (own[0] if agree(own[0], real[0]) else _common(real[0], other[0]), real[1])
             for own, real, other in zip(declared, found, trained, strict=True)
         ]
-
-
-def _agree(one: Declared, other: Declared) -> bool:
-    """Tell whether two tensors may have the same shape."""
-    return len(one[0]) == len(other[0]) and all(a == b or None in (a, b) for a, b in zip(one[0], other[0], strict=True))
 
 
 def _common(one: internals.Shape, other: internals.Shape) -> internals.Shape:

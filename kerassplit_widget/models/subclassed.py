@@ -14,7 +14,7 @@ import keras
 
 from kerassplit_widget.errors import ModelError, first_line
 from kerassplit_widget.models import keras_internals as internals
-from kerassplit_widget.models.bodies import Body
+from kerassplit_widget.models.bodies import Body, layer_names
 from kerassplit_widget.models.inputs import Shape, asked_shapes
 from kerassplit_widget.models.tracing import Refusal, trace
 from kerassplit_widget.models.twins import Twins
@@ -144,20 +144,12 @@ def _is_embedded(body: Body, tensor: keras.KerasTensor) -> bool:
 
 def _built(model: keras.Model, inputs: Sequence[str], body: Body, taken: Any, returned: Any) -> internals.Functional:
     """Build a model of a body whose layers may have names in common."""
-    names: dict[int, str] = {}
-    used = set[str]()
-
-    def free(name: str) -> str:
-        count, own = 1, name
-        while own in used:
-            count += 1
-            own = f"{name}_{count}"
-        used.add(own)
-        return own
-
-    for node in body.nodes:
-        if id(node.operation) not in names:
-            names[id(node.operation)] = free(node.operation.name)
-    fed = [free(name) for name in inputs]
+    names = layer_names(body.nodes)
+    used, fed = set(names.values()), list[str]()
+    for name in inputs:
+        while name in used:
+            name += "_"
+        used.add(name)
+        fed.append(name)
     twins = Twins(rename=lambda operation: names[id(operation)])
     return body.built(twins, fed, model.name, taken, returned)

@@ -11,7 +11,7 @@ import keras
 
 from kerassplit_widget.models import keras_internals as internals
 from kerassplit_widget.models.batches import keeps_batch, rows_of
-from kerassplit_widget.models.bodies import Body
+from kerassplit_widget.models.bodies import Body, layer_names
 from kerassplit_widget.models.returned import Returned
 from kerassplit_widget.models.tracing import Refusal, can_be_opened, trace
 from kerassplit_widget.models.twins import Twins
@@ -230,7 +230,7 @@ class _Frame:
         outer: internals.Node | None = None,
         training: bool | None = None,
     ) -> _Frame:
-        layers = _layer_names(body.nodes)
+        layers = layer_names(body.nodes)
         return cls(body, prefix, names, iter(body.nodes), layers, _call_names(body.nodes, layers), outer, training)
 
 
@@ -243,21 +243,6 @@ def _names_of(call: str, outputs: int) -> set[str]:
     """Collect the names that a call of so many outputs takes: its own, and those of its tensors and their masks."""
     tensors = [call, *(tensor_name(call, i) for i in range(1, outputs))]
     return {*tensors, *map(mask_name, tensors)}
-
-
-def _layer_names(nodes: list[internals.Node]) -> dict[int, str]:
-    """Name each operation, by its id; later ones of the same name, as composite layers may have, get ``_2``, ``_3``."""
-    names: dict[int, str] = {}
-    taken: set[str] = set()
-    for operation in (node.operation for node in nodes):
-        if id(operation) not in names:
-            name, count = operation.name, 1
-            while name in taken:
-                count += 1
-                name = f"{operation.name}_{count}"
-            names[id(operation)] = name
-            taken.add(name)
-    return names
 
 
 def _call_names(nodes: list[internals.Node], layers: Mapping[int, str]) -> dict[int, str]:

@@ -140,7 +140,6 @@ def test_what_is_done_to_a_part_does_not_reach_a_layer_that_a_function_reads(way
     assert embed.embeddings.dtype == "float32" and np.array_equal(model(TOKENS), before)
 
 
-@pytest.mark.skipif(keras.backend.backend() == "jax", reason="has no variables of its own")
 def test_a_variable_that_is_not_of_keras_cannot_be_copied():
     model, embed = reading_weights_of_another_layer(in_a_closure)
     raw = embed.embeddings.value

@@ -137,7 +137,6 @@ def test_what_comes_to_a_part_is_sparse_only_if_it_really_is(follows):
     assert np.array_equal(split[1](np.asarray(split[0](DATA))), model(DATA))
 
 
-@pytest.mark.skipif(keras.backend.backend() == "torch", reason="has no sparse tensors")
 def test_what_is_sparse_is_known_by_what_makes_it():
     given = keras.Input((4,), name="given", sparse=True)
     dense, number = keras.Input((4,), name="dense"), keras.Input((1,), dtype="int32", name="number")

@@ -10,6 +10,7 @@ import keras
 
 from kerassplit_widget.errors import PartError, SplitError
 from kerassplit_widget.models import keras_internals as internals
+from kerassplit_widget.models.inputs import agree
 from kerassplit_widget.structure.graph import LayerGraph, Tensor, mask_name
 from kerassplit_widget.structure.text import shape_text
 from kerassplit_widget.structure.wiring import Wire
@@ -62,7 +63,7 @@ class Spec:
         """Tell whether a symbolic tensor of a model has this dtype and no other dimensions."""
         shape = internals.shape_of_tensor(tensor)
         known = [(self.shape, self.dtype), *([] if self.declared is None else [self.declared])]
-        return any(tensor.dtype == dtype and _agree(shape, own) for own, dtype in known)
+        return any(tensor.dtype == dtype and agree(shape, own) for own, dtype in known)
 
     def check(self, name: str, value: Any) -> None:
         """Refuse a tensor that is something else than this.
@@ -77,7 +78,7 @@ class Spec:
             return
         found, sizes = keras.backend.standardize_dtype(dtype), tuple(shape)
         # Keras takes batches of any size, whatever a graph says.
-        if found != self.dtype or not _agree(
+        if found != self.dtype or not agree(
             (None, *sizes[1:])[: len(sizes)], (None, *self.shape[1:])[: len(self.shape)]
         ):
             raise PartError(
@@ -88,11 +89,6 @@ class Spec:
 
     def __str__(self) -> str:
         return f"{shape_text(self.shape)} {self.dtype}"
-
-
-def _agree(shape: Sequence[int | None], other: Sequence[int | None]) -> bool:
-    """Tell whether two shapes may be the same."""
-    return len(shape) == len(other) and all(a == b or None in (a, b) for a, b in zip(shape, other, strict=True))
 
 
 @dataclass(frozen=True)
