@@ -220,7 +220,8 @@ def place_cuts(reading: Reading, cuts: Iterable[Any]) -> list[Cut]:
                     f"The cut after {', '.join(entry.points)} was made from the model {entry.graph.name!r}, which has "
                     f"{other}"
                 )
-            placed.append(structure.cut_at(reading.graph, *entry.points))
+            same = entry.graph == reading.graph  # then what the cut knows holds here too
+            placed.append(entry if same else structure.cut_at(reading.graph, *entry.points))
         else:
             points = entry if isinstance(entry, tuple | list) else (entry,)
             placed.append(structure.cut_at(reading.graph, *(_name_of(reading, point) for point in points)))

@@ -90,9 +90,10 @@ class Walker:
             if node.is_input and all(id(tensor) in frame.names for tensor in node.outputs):
                 continue  # the input of a nested model: named by what is fed in
             name = self._free(frame.prefix + frame.call_names[id(node)], len(node.outputs))
-            body = self._open(frame, node, name)
+            plain = self._is_plain(node)
+            body = None if plain else self._open(frame, node, name)
             if body is None:
-                self._record(frame, node, name)
+                self._record(frame, node, name, plain)
             else:
                 stack.append(self._entered(frame, node, name, body))
         if self.trains:  # in a part, others might come before what came first here
@@ -145,18 +146,38 @@ class Walker:
     def _twins(self, operation: internals.Operation) -> Twins:
         return self.twins.setdefault(id(operation), Twins())
 
-    def _record(self, frame: _Frame, node: internals.Node, name: str) -> None:
+    def _is_plain(self, node: internals.Node) -> bool:
+        """Tell whether a call is what Keras shows of it, so that nothing else need be asked: most are."""
+        return not (self.masks or self.rows or self.returned.real) and internals.is_plain(node)
+
+    def _record(self, frame: _Frame, node: internals.Node, name: str, plain: bool) -> None:
         operation = node.operation
         layer = self.layers.setdefault(id(operation), frame.prefix + frame.layer_names[id(operation)])
         if id(operation) not in self.params:
             self.params[id(operation)] = internals.count_params(operation)
         inputs = tuple(dict.fromkeys([frame.names[id(tensor)] for tensor in node.input_tensors]))
         unmasked = self.unmasked.intersection(inputs) if self.unmasked else frozenset()
+        outputs: tuple[Tensor, ...]
+        unmasks: frozenset[str] = frozenset()
+        if plain:
+            [tensor] = node.outputs
+            frame.names[id(tensor)] = name
+            outputs = (Tensor(name, name, 0, tensor.shape, tensor.dtype),)
+        else:
+            outputs, unmasks = self._made_by(frame, node, name)
+        kind = type(operation).__name__
+        call = Call(name, kind, layer, inputs, outputs, self.params[id(operation)], node.is_input)
+        told = frame.training is not None or self.training is not None or not plain
+        training = self._hand_on_training(frame, node) if told else None
+        self.steps.append(Step(call, node, frame.names, training, frozenset(unmasked), unmasks))
+
+    def _made_by(self, frame: _Frame, node: internals.Node, name: str) -> tuple[tuple[Tensor, ...], frozenset[str]]:
+        """Find what a call makes, and which inputs have no mask any more after it."""
         masks, unmasks = self._masks_of(frame, node)
         self.unmasked |= unmasks
         outputs = []
         rows: list[int | None] = [1] * len(node.outputs)
-        if self.rows or not keeps_batch(operation):
+        if self.rows or not keeps_batch(node.operation):
             rows = rows_of(node, lambda tensor: self.rows.get(frame.names[id(tensor)], 1))
         returned = self.returned.by(node, frame.names)
         for i, (tensor, (shape, dtype), mask, own) in enumerate(zip(node.outputs, returned, masks, rows, strict=True)):
@@ -168,10 +189,7 @@ class Walker:
             outputs.append(Tensor(made, name, i, shape, dtype, mask, own))
             if mask is not None:
                 self.masks[made] = mask
-        kind = type(operation).__name__
-        call = Call(name, kind, layer, inputs, tuple(outputs), self.params[id(operation)], node.is_input)
-        training = self._hand_on_training(frame, node)
-        self.steps.append(Step(call, node, frame.names, training, frozenset(unmasked), unmasks))
+        return tuple(outputs), unmasks
 
     def _hand_on_training(self, frame: _Frame, node: internals.Node) -> bool | None:
         """Return the `Step.training` of a call, and note what the layers after it get."""
@@ -186,7 +204,9 @@ class Walker:
 
     def _carried(self, frame: _Frame, node: internals.Node) -> dict[int, internals.Shape]:
         """Find the inputs of a call that a mask travels with at run time: from the id of each to the mask's shape."""
-        names = ((id(tensor), frame.names[id(tensor)]) for tensor in node.input_tensors) if self.masks else ()
+        if not self.masks:
+            return {}
+        names = ((id(tensor), frame.names[id(tensor)]) for tensor in node.input_tensors)
         return {key: self.masks[name] for key, name in names if name in self.masks and name not in self.unmasked}
 
     def _masks_of(self, frame: _Frame, node: internals.Node) -> tuple[Sequence[internals.Shape | None], frozenset[str]]:
@@ -239,10 +259,10 @@ def _other_than_shown(node: internals.Node, carried: Collection[int]) -> bool:
     return any((internals.mask_of(tensor) is None) == (id(tensor) in carried) for tensor in node.input_tensors)
 
 
-def _names_of(call: str, outputs: int) -> set[str]:
-    """Collect the names that a call of so many outputs takes: its own, and those of its tensors and their masks."""
+def _names_of(call: str, outputs: int) -> list[str]:
+    """List the names that a call of so many outputs takes: its own, and those of its tensors and their masks."""
     tensors = [call, *(tensor_name(call, i) for i in range(1, outputs))]
-    return {*tensors, *map(mask_name, tensors)}
+    return [*tensors, *map(mask_name, tensors)]
 
 
 def _call_names(nodes: list[internals.Node], layers: Mapping[int, str]) -> dict[int, str]:

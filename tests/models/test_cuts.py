@@ -94,3 +94,17 @@ def test_a_cut_that_was_read_in_another_way_says_so(model):
 def test_unknown_keywords_are_type_errors(model, ask):
     with pytest.raises(TypeError, match="expnd"):
         ask(model, expnd="all")
+
+
+def test_a_cut_of_a_like_model_of_other_sizes_is_worked_out_anew():
+    def model(wide):
+        x = keras.Input((4,), name="x")
+        early = keras.layers.Dense(9 if wide else 3, name="early")(x)
+        late, side = keras.layers.Dense(5, name="late")(early), keras.layers.Dense(6, name="side")(early)
+        return keras.Model(x, keras.layers.Concatenate(name="both")([side, late]))
+
+    one, other = model(wide=True), model(wide=False)
+    cut = ks.cut_at(one, "late")
+    assert set(cut.tensors) == {"late", "side"}  # less than what side is made of
+    assert {tensor.name for tensor in ks.split(one, [cut])[0].outputs} == {"late", "side"}
+    assert {tensor.name for tensor in ks.split(other, [cut])[0].outputs} == {"early", "late"}

@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 import kerassplit_widget as ks
+from kerassplit_widget.models import keras_internals as internals
+from kerassplit_widget.models.reading import read_steps
 
 from . import zoo
 
@@ -161,3 +163,38 @@ def test_a_model_made_of_a_slice_of_another():
     graph = ks.read(piece)
     assert [call.name for call in graph][1:] == ["conv", "bn", "add", "pool"]
     assert len(ks.split(piece, ["bn"])) == 2
+
+
+@pytest.mark.parametrize("make", zoo.ALL, ids=lambda make: make.__name__)
+@pytest.mark.parametrize("expand", ["nested", "all"])
+def test_of_plain_calls_nothing_is_overlooked(make, expand, monkeypatch):
+    def seen():
+        steps = read_steps(model, expand=expand).steps
+        return [(step.call, step.training, step.unmasked, step.unmasks) for step in steps]
+
+    model = make()
+    shortly = seen()
+    monkeypatch.setattr(internals, "is_plain", lambda node: False)
+    assert shortly == seen()
+
+
+def test_most_calls_of_a_convolutional_network_are_plain():
+    nodes = [step.node for step in read_steps(keras.applications.ResNet50(weights=None)).steps]
+    assert sum(map(internals.is_plain, nodes)) == len(nodes)
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        keras.layers.Lambda(lambda x: x),
+        keras.layers.Concatenate(axis=0),
+        keras.layers.TimeDistributed(keras.layers.Dense(2)),
+        keras.layers.LSTM(2),
+        keras.layers.Masking(),
+    ],
+    ids=lambda layer: type(layer).__name__,
+)
+def test_what_may_be_other_than_keras_shows_is_not_plain(layer):
+    x = keras.Input((3, 2))
+    y = layer([x, x] if isinstance(layer, keras.layers.Concatenate) else x)
+    assert not internals.is_plain(y._keras_history.operation._inbound_nodes[0])

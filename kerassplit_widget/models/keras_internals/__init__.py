@@ -60,7 +60,13 @@ from kerassplit_widget.models.keras_internals.masks import (
     uses_masks,
 )
 from kerassplit_widget.models.keras_internals.methods import changed_by_saving
-from kerassplit_widget.models.keras_internals.specs import Declared, declare, may_declare_wrongly, observed_outputs
+from kerassplit_widget.models.keras_internals.specs import (
+    Declared,
+    declare,
+    is_plain,
+    may_declare_wrongly,
+    observed_outputs,
+)
 from kerassplit_widget.models.keras_internals.variables import copy_variable, is_variable_of_backend, original_of
 
 __all__ = [
@@ -92,6 +98,7 @@ __all__ = [
     "input_like",
     "input_structure",
     "inside_call",
+    "is_plain",
     "is_plain_sequential",
     "is_sparse",
     "is_variable_of_backend",

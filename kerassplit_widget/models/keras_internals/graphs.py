@@ -72,7 +72,9 @@ def function_of(model: Any) -> Functional | None:
     A Sequential keeps its graph in ``_functional`` once its input shape is known. A subclass that overrides ``call``
     computes something that its graph need not show.
     """
-    own_call = not is_plain_sequential(model) and getattr(type(model), "call", None) is not Functional.call
+    if not isinstance(model, keras.Model):
+        return None
+    own_call = not is_plain_sequential(model) and type(model).call is not Functional.call
     return None if own_call else held_graph(model)
 
 
@@ -255,9 +257,10 @@ def shape_of_tensor(tensor: keras.KerasTensor) -> tuple[int | None, ...]:
 def copy_tensor(tensor: keras.KerasTensor) -> keras.KerasTensor:
     """Make a symbolic tensor of the same kind, and name, that belongs to no graph yet."""
     twin = object.__new__(type(tensor))
-    twin.__dict__.update(tensor.__dict__)
-    for mark in ("_keras_history", "_keras_mask"):  # where it was made, and what travels with it
-        twin.__dict__.pop(mark, None)
+    state = twin.__dict__
+    state.update(tensor.__dict__)
+    state.pop("_keras_history", None)  # where it was made
+    state.pop("_keras_mask", None)  # what travels with it
     return twin
 
 
@@ -274,6 +277,8 @@ def refill(node: Node, fill: Fill) -> SymbolicArguments:
         args = (flat[0],)
     elif not old.kwargs and len(old.args) == 1 and isinstance(old.args[0], list) and len(old.args[0]) == len(flat):
         args = (list(flat),)  # a merging layer; packing takes twice the time of all the rest
+    elif len(old.keras_tensors) == 1 and len(old.args) == 1 and old.args[0] is old.keras_tensors[0]:
+        args, kwargs = (flat[0],), dict(old.kwargs)
     else:
         args, kwargs = keras.tree.pack_sequence_as((old.args, old.kwargs), flat)
     new.args, new.kwargs, new._flat_arguments = args, kwargs, flat
@@ -302,7 +307,10 @@ def count_params(operation: Operation) -> int:
 
     The shape is read from where Keras keeps it: ``Variable.shape`` builds a new object at every look on TensorFlow.
     """
-    return sum(math.prod(weight._shape) for weight in getattr(operation, "weights", ()))
+    count = 0
+    for weight in getattr(operation, "weights", ()):
+        count += math.prod(weight._shape)
+    return count
 
 
 def write_node(
@@ -358,17 +366,10 @@ def fingerprint(model: keras.Model) -> Fingerprint:
     Fingerprint
         Two of them are equal when nothing has changed in between.
     """
-    rows = []
-    for operation in _operations(model):
-        rows.append(
-            (
-                operation.name,
-                len(operation._inbound_nodes),
-                len(operation._outbound_nodes),
-                bool(getattr(operation, "trainable", True)),
-            )
-        )
-    return tuple(rows)
+    return tuple(
+        (each.name, len(each._inbound_nodes), len(each._outbound_nodes), bool(getattr(each, "trainable", True)))
+        for each in _operations(model)
+    )
 
 
 def _operations(model: keras.Model) -> Iterable[Operation]:
@@ -382,6 +383,6 @@ def _operations(model: keras.Model) -> Iterable[Operation]:
         seen.add(id(operation))
         yield operation
         stack.extend(getattr(operation, "_layers", ()))
-        function = held_graph(operation)
+        function = held_graph(operation) if isinstance(operation, keras.Model) else None
         if function is not None:
             stack.extend(function.operations)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
@@ -18,10 +19,45 @@ from kerassplit_widget.models.keras_internals.graphs import (
     refill,
 )
 
-__all__ = ["Declared", "declare", "may_declare_wrongly", "observed_outputs"]
+__all__ = ["Declared", "declare", "is_plain", "may_declare_wrongly", "observed_outputs"]
 
 Declared: TypeAlias = tuple[tuple[int | None, ...], str]
 """Shape, with batch, and dtype of a tensor."""
+
+
+def is_plain(node: Node) -> bool:
+    """Tell whether a call is what Keras shows of it: a layer of Keras, with none inside, makes one tensor of floats.
+
+    It keeps the batch, declares its output rightly, makes no mask, and is given nothing but its inputs. Only a mask
+    that comes with these, or that they are something else than Keras declares, could make a difference.
+    """
+    operation = node.operation
+    if not _is_plain_class(type(operation)) or operation._layers or len(node.outputs) != 1:
+        return False
+    keywords = node.arguments.kwargs
+    if keywords and any(value is not None for value in keywords.values()):
+        return False
+    for tensor in (*node.input_tensors, *node.outputs):
+        if "float" not in tensor.dtype or getattr(tensor, "_keras_mask", None) is not None:
+            return False
+    return True
+
+
+@functools.lru_cache(maxsize=256)
+def _is_plain_class(cls: Any) -> bool:
+    """Tell whether a class is one of Keras's layers of which nothing special is known."""
+    if not cls.__module__.startswith("keras.src.layers.") or getattr(keras.layers, cls.__name__, None) is not cls:
+        return False
+    return not issubclass(cls, _SPECIAL)
+
+
+_SPECIAL = (
+    keras.layers.Concatenate,  # may be along the batch
+    keras.layers.Embedding,  # may make a mask
+    keras.layers.Lambda,
+    keras.layers.RNN,
+    keras.layers.Wrapper,
+)
 
 
 def may_declare_wrongly(node: Node) -> bool:
@@ -32,15 +68,17 @@ def may_declare_wrongly(node: Node) -> bool:
     declares what it declares of the calls inside.
     """
     operation = node.operation
+    cls = type(operation)
+    if cls.__module__.startswith("keras.src.layers.") and cls is not keras.layers.Lambda:
+        for tensor in node.input_tensors:
+            if "float" not in tensor.dtype:
+                return not _EXACT.intersection(each.__name__ for each in cls.__mro__)
+        return False
     if not isinstance(operation, keras.layers.Layer):
         return False
     function = function_of(operation)
     if function is not None:
         return any(map(may_declare_wrongly, nodes_in_order(function)))
-    cls = type(operation)
-    if cls.__module__.startswith("keras.src.layers.") and cls is not keras.layers.Lambda:
-        whole = any("float" not in tensor.dtype for tensor in node.input_tensors)
-        return whole and not _EXACT.intersection(each.__name__ for each in cls.__mro__)
     own = keras.layers.Layer
     return (
         cls.compute_output_shape is not own.compute_output_shape

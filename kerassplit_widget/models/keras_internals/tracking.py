@@ -5,7 +5,7 @@ On other backends the objects have none of it, and nothing is done here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from kerassplit_widget.models.keras_internals.graphs import Operation
@@ -18,15 +18,12 @@ _DEPENDENCIES = "_self_unconditional_checkpoint_dependencies"
 _NAMES = "_self_unconditional_dependency_names"
 """The attribute with the same by name."""
 
-_EMPTY: Mapping[str, Callable[[], Any]] = {
-    "_self_unconditional_deferred_dependencies": dict,
-    "_self_name_based_restores": set,
-    "_self_saveable_object_factories": dict,
-    "_self_update_uid": lambda: -1,
-}
-"""What else TensorFlow keeps of an object, and what that is as long as nothing is to be restored."""
+_DEFERRED = "_self_unconditional_deferred_dependencies"
+_RESTORES = "_self_name_based_restores"
+_UPDATES = "_self_update_uid"
+_FACTORIES = "_self_saveable_object_factories"
 
-TRACKED = frozenset((_DEPENDENCIES, _NAMES, *_EMPTY))
+TRACKED = frozenset((_DEPENDENCIES, _NAMES, _DEFERRED, _RESTORES, _UPDATES, _FACTORIES))
 """The attributes of an object that TensorFlow keeps its books in."""
 
 
@@ -45,10 +42,12 @@ def track_as_original(state: dict[str, Any], apart: Collection[str]) -> None:
     if _DEPENDENCIES not in state:
         return
     references = []
+    names = {}
     for old in state[_DEPENDENCIES]:
         name, value = old.name, state.get(old.name)
         if value is old.ref:
             references.append(old)
+            names[name] = value
             continue
         if isinstance(value, list | tuple | dict) and not _is_trackable(value):
             if name in apart:
@@ -56,11 +55,12 @@ def track_as_original(state: dict[str, Any], apart: Collection[str]) -> None:
             value = state[name] = type(old.ref)(value)  # wrapped as TensorFlow does with an attribute
         if _is_trackable(value):
             references.append(type(old)(name, value))
-    state[_DEPENDENCIES] = references
-    state[_NAMES] = {each.name: each.ref for each in references}
-    for key, make in _EMPTY.items():
-        if key in state:
-            state[key] = make()
+            names[name] = value
+    state[_DEPENDENCIES], state[_NAMES] = references, names
+    # as it is as long as nothing is to be restored
+    state[_DEFERRED], state[_RESTORES], state[_UPDATES] = {}, set(), -1
+    if _FACTORIES in state:
+        state[_FACTORIES] = {}
 
 
 def track_more(held: Any, more: Sequence[Operation]) -> None:
