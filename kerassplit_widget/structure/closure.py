@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
-import networkx as nx
 from networkx.utils import UnionFind
 
+from kerassplit_widget.structure.flow import Network
 from kerassplit_widget.structure.graph import LayerGraph, Tensor, mask_name
 
 __all__ = ["UNKNOWN_DIM", "Settled", "closure", "comparable_bytes", "completed"]
@@ -30,6 +30,8 @@ def comparable_bytes(tensor: Tensor) -> int:
 
 def _filled(tensor: Tensor, shape: tuple[int | None, ...]) -> Tensor:
     """Fill in unknown dimensions of a tensor, for the shape that it or its mask has."""
+    if shape is tensor.shape and tensor.rows is not None and None not in shape[1:]:
+        return tensor
     known = tuple(UNKNOWN_DIM if dim is None else dim for dim in shape[1:])
     rows = UNKNOWN_DIM if tensor.rows is None else tensor.rows
     return replace(tensor, shape=(*shape[:1], *known), rows=rows)
@@ -121,29 +123,25 @@ def _minimum_cut(graph: LayerGraph, piece: frozenset[int], shared: frozenset[str
     """
     if not shared:  # to have less in the head costs nothing more
         return frozenset()
-    source, sink = "head", "tail"
-    network: nx.DiGraph = nx.DiGraph()
-    network.add_nodes_from((source, sink))
-    for maker in {n for number in piece for n in graph.computed_predecessors[number]} | piece:
-        inside = maker in piece
-        for made, size, numbers in _made(graph, maker):
-            if not numbers or not (inside or made in shared):
-                continue
-            network.add_edge(maker if inside else source, ("tensor", made), capacity=size)
-            for reader in numbers:
-                if reader in piece:
-                    network.add_edge(("tensor", made), reader)
-                    if inside:
-                        network.add_edge(reader, maker)
-                elif inside:  # no head reads what a free call makes
-                    network.add_edge(("tensor", made), sink)
-    residual = nx.algorithms.flow.boykov_kolmogorov(network, source, sink)
-    # What the source still reaches is the smallest of the minimum cuts; networkx's partition is the largest.
-    reached: set[Any] = {source}
-    stack: list[Any] = [source]
-    while stack:
-        for other, edge in residual[stack.pop()].items():
-            if other not in reached and edge["flow"] < edge["capacity"]:
-                reached.add(other)
-                stack.append(other)
-    return piece.intersection(reached)
+    source, sink = 0, 1
+    calls = {n: i for i, n in enumerate(sorted(piece), 2)}
+    makers = {n for number in piece for n in graph.computed_predecessors[number]} | piece
+    made = [(maker, *each) for maker in sorted(makers) for each in _made(graph, maker)]
+    made = [each for each in made if each[3] and (each[0] in calls or each[1] in shared)]
+    network = Network(2 + len(calls) + len(made))
+    unlimited = sum(size for _, _, size, _ in made) + 1
+    for tensor, (maker, _, size, readers) in enumerate(made, 2 + len(calls)):
+        inside = maker in calls
+        network.add(calls[maker] if inside else source, tensor, size)
+        behind = False
+        for reader in readers:
+            if reader in calls:
+                network.add(tensor, calls[reader], unlimited)
+                if inside:
+                    network.add(calls[reader], calls[maker], unlimited)
+            else:
+                behind = behind or inside  # no head reads what a free call makes
+        if behind:
+            network.add(tensor, sink, unlimited)
+    reached = network.reached()
+    return frozenset(n for n, i in calls.items() if i in reached)

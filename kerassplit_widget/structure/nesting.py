@@ -55,17 +55,31 @@ def nest(cuts: Iterable[Cut]) -> list[Cut]:
         before[cut] = frozenset(numbers).union(graph.reachable(numbers, backwards=True))
         behind[cut] = frozenset(graph.reachable(numbers)) - before[cut]
     chain = _ordered(chain, before, behind)
-    heads = accumulate((before[cut] for cut in chain), Calls.union)
+    heads = [*accumulate((before[cut] for cut in chain), Calls.union)]
     tails = [*accumulate((behind[cut] for cut in reversed(chain)), Calls.union)][::-1]
-    found: dict[Calls, Cut] = {}
-    for i, (head, tail) in enumerate(zip(heads, tails, strict=True)):
+    wholes = []
+    for head, tail in zip(heads, tails, strict=True):
         free = [n for n in range(len(graph)) if n not in head and n not in tail]
-        whole = head | completed(graph, head, free, {})
-        if all(call.is_input or n in whole for n, call in enumerate(graph.calls)):
-            # Nothing crosses if nothing is left behind; then no more is taken along than has to be.
-            whole = head.union(*(graph.predecessors[n] for n in head), *list(found)[-1:])
+        wholes.append(head | completed(graph, head, free, {}))
+    if _is_all(graph, wholes[-1]):
+        # Nothing crosses if nothing is left behind; then no more is taken along than has to be.
+        wholes[-1] = _fed(graph, heads[-1]).union(*wholes[-2:-1])
+        if _is_all(graph, wholes[-1]):  # nor by the cuts before
+            wholes = [_fed(graph, head) for head in heads]
+    found: dict[Calls, Cut] = {}
+    for i, whole in enumerate(wholes):
         found.setdefault(whole, _cut_with(graph, whole, chain[: i + 1]))
     return list(found.values())
+
+
+def _is_all(graph: LayerGraph, head: Calls) -> bool:
+    """Tell whether all calls that compute something are in a head."""
+    return all(call.is_input or n in head for n, call in enumerate(graph.calls))
+
+
+def _fed(graph: LayerGraph, head: Calls) -> Calls:
+    """Add the raw inputs that are read in a head."""
+    return head.union(*(graph.predecessors[n] for n in head))
 
 
 def _order(cut: Cut) -> tuple[int, int]:

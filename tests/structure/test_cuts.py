@@ -131,6 +131,14 @@ def test_cut_at_finds_the_fewest_bytes_and_the_smallest_head(graph, data):
         assert head.issuperset(graph.computed_predecessors[n])
 
 
+def test_cuts_after_ends_take_no_more_along_than_leaves_something_behind():
+    graph = graph_of([("in", "a"), ("a", "b"), ("a", "c"), ("in", "d"), ("in", "e")])
+    chain = nest(cut_at(graph, name) for name in ("a", "d", "e"))
+    assert [computed_only(graph, cut.head) for cut in chain] == [
+        {graph.number[name] for name in names} for names in ("a", "ad", "ade")
+    ]
+
+
 @given(random_graphs(), st.data())
 def test_nested_cuts_grow_and_keep_every_point(graph, data):
     names = data.draw(st.lists(st.sampled_from(graph.names), min_size=1, max_size=4), label="points")
