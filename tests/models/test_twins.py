@@ -463,3 +463,69 @@ def test_copies_keep_no_layer_of_the_model_alive():
     gc.collect()
     assert [ref() for ref in gone] == [None] * len(gone)
     assert parts[0].count_params() == 19
+
+
+def adapted(layer, data):
+    layer.adapt(data)
+    return layer
+
+
+def learned(kind, low):
+    """A model with a layer that was adapted to numbers or words, and a sample of these."""
+    if kind == "words":
+        data = np.array([["a"], ["b"], ["b"], ["c"]] if low else [["x"], ["y"], ["y"], ["c"]])
+        layer, x = keras.layers.StringLookup(max_tokens=4, name="n"), keras.Input((1,), dtype="string", name="x")
+    elif kind == "texts":
+        data = np.array([["a b"], ["b"]] if low else [["x y"], ["y"]])
+        layer = keras.layers.TextVectorization(max_tokens=4, output_sequence_length=2, name="n")
+        x = keras.Input((1,), dtype="string", name="x")
+    else:
+        data = np.linspace(0, 1 if low else 50, 32, dtype="float32").reshape(8, 4)
+        cls = keras.layers.Normalization if kind == "numbers" else keras.layers.Discretization
+        layer = cls(name="n") if kind == "numbers" else cls(num_bins=3, name="n")
+        x = keras.Input((4,), name="x")
+    y = keras.layers.Identity(name="first")(x) if x.dtype != "string" else x
+    y = keras.ops.cast(adapted(layer, data)(y), "float32")
+    y = keras.layers.Dense(2, name="d")(y)
+    return keras.Model(x, keras.layers.Dense(2, name="e")(y)), data
+
+
+@pytest.mark.parametrize("kind", ["numbers", "bins", "words", "texts"])
+def test_what_a_layer_learns_after_the_split_reaches_the_parts(kind, tmp_path):
+    model, _ = learned(kind, low=True)
+    other, data = learned(kind, low=False)
+    split = ks.split(model, ["d"])
+    tensor = keras.ops.convert_to_tensor(data)
+    before = np.asarray(model(tensor))
+    model.get_layer("n").adapt(data)
+    assert np.abs(np.asarray(model(tensor)) - before).max() > 1e-3
+    np.testing.assert_array_equal(split(tensor), model(tensor))
+
+    other.save_weights(tmp_path / "other.weights.h5")
+    model.load_weights(tmp_path / "other.weights.h5")
+    np.testing.assert_array_equal(split(tensor), model(tensor))
+    np.testing.assert_array_equal(split(tensor), other(tensor))
+    split.save(tmp_path / "saved")
+    np.testing.assert_array_equal(ks.Split.load(tmp_path / "saved")(tensor), model(tensor))
+
+
+def test_what_a_part_loads_reaches_the_model(tmp_path):
+    model, _ = learned("numbers", low=True)
+    other, data = learned("numbers", low=False)
+    ks.split(other, ["d"])[0].save_weights(tmp_path / "part.weights.h5")
+    split = ks.split(model, ["d"])
+    split[0].load_weights(tmp_path / "part.weights.h5")
+    np.testing.assert_array_equal(model.get_layer("n").mean, other.get_layer("n").mean)
+    np.testing.assert_array_equal(split(data), model(data))
+
+
+def test_copies_learn_for_themselves_and_freezing_stays_with_the_part():
+    model, _ = learned("numbers", low=True)
+    _, data = learned("numbers", low=False)
+    before = np.asarray(model(data))
+    shared, copied = ks.split(model, ["d"]), ks.split(model, ["d"], weights="copy")
+    shared[0].get_layer("n").trainable = False
+    model.get_layer("n").adapt(data)
+    np.testing.assert_array_equal(copied(data), before)
+    np.testing.assert_array_equal(shared(data), model(data))
+    assert not shared[0].get_layer("n").trainable and model.get_layer("n").trainable

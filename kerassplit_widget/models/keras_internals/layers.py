@@ -10,6 +10,7 @@ from typing import Any
 import keras
 from keras.src.utils.tracking import Tracker
 
+from kerassplit_widget.models.keras_internals.following import follow
 from kerassplit_widget.models.keras_internals.functions import StandIn
 from kerassplit_widget.models.keras_internals.graphs import Functional, Operation
 from kerassplit_widget.models.keras_internals.methods import METHODS, give_methods, own_values
@@ -137,6 +138,8 @@ def fill_layer(
     give_methods(state, twin, shared=shared)
     if stand_in is not None or not type(layer).__module__.startswith("keras."):  # Keras's own hold no layer but others
         own_values(state, layer, stand_in or (lambda value: twin if value is layer else None), apart=_BOOKS | METHODS)
+    if shared and hasattr(layer, "finalize_state"):
+        follow(state, twin, layer)
     track_as_original(state, apart=_BOOKS)
     object.__setattr__(twin, "__dict__", state)  # TensorFlow would look at each attribute on its way in
 

@@ -32,7 +32,8 @@ def is_plain(node: Node) -> bool:
     that comes with these, or that they are something else than Keras declares, could make a difference.
     """
     operation = node.operation
-    if not _is_plain_class(type(operation)) or operation._layers or len(node.outputs) != 1:
+    cls: Any = type(operation)
+    if not _is_plain_class(cls) or operation._layers or len(node.outputs) != 1:
         return False
     keywords = node.arguments.kwargs
     if keywords and any(value is not None for value in keywords.values()):
@@ -46,9 +47,8 @@ def is_plain(node: Node) -> bool:
 @functools.lru_cache(maxsize=256)
 def _is_plain_class(cls: Any) -> bool:
     """Tell whether a class is one of Keras's layers of which nothing special is known."""
-    if not cls.__module__.startswith("keras.src.layers.") or getattr(keras.layers, cls.__name__, None) is not cls:
-        return False
-    return not issubclass(cls, _SPECIAL)
+    known: Any = getattr(keras.layers, cls.__name__, None)
+    return cls.__module__.startswith("keras.src.layers.") and known is cls and not issubclass(known, _SPECIAL)
 
 
 _SPECIAL = (
