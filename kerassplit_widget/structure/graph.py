@@ -21,6 +21,8 @@ from functools import cached_property
 
 import networkx as nx
 
+from kerassplit_widget.errors import ModelError, PointError, closest
+
 __all__ = ["Call", "LayerGraph", "Tensor", "mask_name", "tensor_name"]
 
 # Bytes of one element. A dtype that is not listed (such as "string") has no size we can know.
@@ -49,6 +51,15 @@ _ITEM_BYTES: Mapping[str, float] = {
 def tensor_name(call: str, index: int) -> str:
     """Name output `index` of `call` by the naming rule (``:0`` is left out)."""
     return call if index == 0 else f"{call}:{index}"
+
+
+def _check_shape(tensor: Tensor) -> None:
+    for dim in tensor.shape if isinstance(tensor.shape, tuple) else (-1,):
+        if dim is not None and dim < 0:
+            raise ModelError(
+                f"The tensor {tensor.name!r} has the shape {tensor.shape!r:.80}: a shape is a tuple of sizes, with None "
+                "for what is unknown."
+            )
 
 
 def mask_name(tensor: str) -> str:
@@ -93,7 +104,7 @@ class Tensor:
         Parameters
         ----------
         batch_size : int
-            Stands in for an unknown first dimension, times `rows`. A fixed one is kept.
+            Stands in for an unknown first dimension, times ``rows``. A fixed one is kept.
 
         Returns
         -------
@@ -137,7 +148,7 @@ class Call:
     is_input : bool
         True for a raw model input, which computes nothing.
     masked : tuple of str
-        Those of `inputs` whose hidden mask matters: the call uses it, or hands it on to something that does.
+        Those of ``inputs`` whose hidden mask matters: the call uses it, or hands it on to something that does.
     """
 
     name: str
@@ -169,11 +180,12 @@ class LayerGraph:
 
     Examples
     --------
-    >>> x = Call("x", "InputLayer", "x", (), (Tensor("x", "x", 0, (None, 8), "float32"),), is_input=True)
-    >>> d = Call("d", "Dense", "d", ("x",), (Tensor("d", "d", 0, (None, 2), "float32"),), params=18)
-    >>> graph = LayerGraph("tiny", (x, d), ("x",), ("d",))
-    >>> graph.names, graph.successors, graph.tensors["d"].nbytes(batch_size=4)
-    (('x', 'd'), ((1,), ()), 32)
+    >>> import keras
+    >>> import kerassplit_widget as ks
+    >>> x = keras.Input((8,), name="x")
+    >>> graph = ks.read(keras.Model(x, keras.layers.Dense(2, name="d")(x)))
+    >>> graph.names, graph["d"].kind, graph.successors, graph.tensors["d"].nbytes(batch_size=4)
+    (('x', 'd'), 'Dense', ((1,), ()), 32)
     """
 
     name: str
@@ -182,6 +194,52 @@ class LayerGraph:
     outputs: tuple[str, ...]
     collapsed: Mapping[str, str] = field(default_factory=dict)
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse what is no graph in topological order.
+
+        Raises
+        ------
+        ModelError
+            If two calls or tensors have one name, something is read before it is made, or a size is no size.
+        """
+        calls: set[str] = set()
+        made: set[str] = set()
+        for call in self.calls:
+            if call.name in calls:
+                raise ModelError(
+                    f"Two calls of the graph {self.name!r} are called {call.name!r}: give each its own name."
+                )
+            calls.add(call.name)
+            if not made.issuperset(call.inputs):
+                raise ModelError(self._unmade(call, made))
+            for tensor in call.outputs:
+                if tensor.call != call.name or tensor.name in made:
+                    raise ModelError(
+                        f"The call {call.name!r} has an output {tensor.name!r} that is said to be made by "
+                        f"{tensor.call!r}, or is made twice: each tensor names the one call that makes it."
+                    )
+                _check_shape(tensor)
+                made.add(tensor.name)
+        raw = {tensor.name for call in self.calls if call.is_input for tensor in call.outputs}
+        for names, known, what in ((self.inputs, raw, "input"), (self.outputs, made, "output")):
+            for name in names:
+                if name not in known:
+                    kind = "a call with is_input=True" if what == "input" else "a call"
+                    raise ModelError(
+                        f"{name!r} is given as an {what} of the graph {self.name!r}, but no tensor of {kind} is called "
+                        f"so. {closest(str(name), known)}"
+                    )
+
+    def _unmade(self, call: Call, made: set[str]) -> str:
+        """Say what is wrong with a call that reads something which is not made before it."""
+        name = next(name for name in call.inputs if name not in made)
+        if any(tensor.name == name for each in self.calls for tensor in each.outputs):
+            return (
+                f"The call {call.name!r} reads {name!r}, which is made by itself or after it: calls are given in "
+                "topological order, and a graph with a cycle has none."
+            )
+        return f"The call {call.name!r} reads {name!r}, which no call makes. {closest(str(name), made)}"
 
     def __len__(self) -> int:
         return len(self.calls)
@@ -193,6 +251,8 @@ class LayerGraph:
         return name in self.number
 
     def __getitem__(self, name: str) -> Call:
+        if name not in self.number:
+            raise PointError(f"There is no call {name!r} in the model {self.name!r}. {closest(str(name), self.number)}")
         return self.calls[self.number[name]]
 
     def __repr__(self) -> str:
