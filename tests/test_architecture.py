@@ -17,6 +17,7 @@ ORDER = [
     "structure.text",
     "structure.tables",
     "structure.regions",
+    "structure.flow",
     "structure.closure",
     "structure.cuts",
     "structure.nesting",
