@@ -57,8 +57,8 @@ def _check_shape(tensor: Tensor) -> None:
     for dim in tensor.shape if isinstance(tensor.shape, tuple) else (-1,):
         if dim is not None and dim < 0:
             raise ModelError(
-                f"The tensor {tensor.name!r} has the shape {tensor.shape!r:.80}: a shape is a tuple of sizes, with None "
-                "for what is unknown."
+                f"The tensor {tensor.name!r} has the shape {tensor.shape!r:.80}: a shape is a tuple of sizes, with "
+                "None for what is unknown."
             )
 
 

@@ -19,6 +19,7 @@ from itertools import combinations
 import networkx as nx
 
 from kerassplit_widget.errors import CutError
+from kerassplit_widget.structure.arguments import whole_number
 from kerassplit_widget.structure.closure import comparable_bytes
 from kerassplit_widget.structure.cuts import Cut, cut_of
 from kerassplit_widget.structure.graph import LayerGraph
@@ -51,8 +52,9 @@ def cheapest_cuts(graph: LayerGraph, tensors: int = 2, limit: int | None = 20) -
     CutError
         If `tensors` or `limit` is out of range.
     """
-    if tensors not in (1, 2, 3) or (limit is not None and limit < 1):
-        raise CutError(f"Cuts are ranked by up to 1, 2 or 3 tensors, at least one cut; found {tensors} and {limit}.")
+    if tensors not in (1, 2, 3):
+        raise CutError(f"tensors= is how many tensors may cross, 1, 2 or 3; found {tensors!r:.80}.")
+    limit = None if limit is None else whole_number("limit", limit, error=CutError)
     chains = _Chains(graph)
     best = _Best(limit)
     joined = chains.joined()
@@ -165,6 +167,8 @@ class _Piece:
         while stack:
             taken, start = stack.pop()
             price = sum(self.chains[at][1] for at in taken)
+            if taken and not self._may_be_among(best, taken, price, size - len(taken)):
+                continue
             if len(taken) == size - 1:
                 away = {self.chains[at][0] for at in taken}
                 found = self._articulations(away)
@@ -178,6 +182,13 @@ class _Piece:
             for at in reversed(range(start, len(self.chains))):
                 if price + (size - len(taken)) * self.chains[at][1] <= best.bound:
                     stack.append(((*taken, at), at + 1))
+
+    def _may_be_among(self, best: _Best, taken: Sequence[int], price: int, more: int) -> bool:
+        """Tell whether some chains, with so many more that come later, may be among the best."""
+        node, last = self.chains[taken[-1]]
+        # As cheap as the last, they would have larger numbers.
+        numbers = [self.chain[self.chains[at][0]] or 0 for at in taken] + [(self.chain[node] or 0) + 1] * more
+        return best.takes(price + more * last, tuple(sorted(numbers)))
 
     def _articulations(self, away: set[int]) -> set[int]:
         """Collect the nodes without which what is joined falls apart, some nodes being taken away already."""
@@ -226,20 +237,31 @@ class _Best:
     @property
     def bound(self) -> float:
         """What a cut must not exceed to be kept."""
-        return -self._kept[0][0] if self.limit is not None and len(self._kept) >= self.limit else float("inf")
+        return -self._kept[0][0] if self._is_full else float("inf")
+
+    @property
+    def _is_full(self) -> bool:
+        return self.limit is not None and len(self._kept) >= self.limit
+
+    def takes(self, price: int, chosen: tuple[int, ...]) -> bool:
+        """Tell whether a set of chains of this price, if it is a cut, is among the cheapest."""
+        return not self._is_full or self._entry(price, chosen) > self._kept[0]
+
+    @staticmethod
+    def _entry(price: int, chosen: tuple[int, ...]) -> tuple[int, tuple[int, ...]]:
+        return -price, tuple(-chain for chain in chosen)
 
     def offer(self, chosen: tuple[int, ...], chains: _Chains) -> None:
         """Keep a set of chains if it is among the cheapest and they are what crosses a cut."""
         price = sum(chains.cost[chain] for chain in chosen)
-        entry = (-price, tuple(-chain for chain in chosen))
-        full = self.limit is not None and len(self._kept) >= self.limit
-        if chosen in self._heads or (full and entry <= self._kept[0]):
+        if chosen in self._heads or not self.takes(price, chosen):
             return
         head = chains.head(chosen)
         if head is None or chains.are_smaller_ones_together(chosen, head):
             return
         self._heads[chosen] = head
-        if full:
+        entry = self._entry(price, chosen)
+        if self._is_full:
             heapreplace(self._kept, entry)
         else:
             heappush(self._kept, entry)
