@@ -636,8 +636,8 @@ def test_html_is_escaped():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"parts": 4}, "4 parts were asked for, but the model has 3 calls: ask for at most that many."),
-        ({"parts": 4, "objective": "memory"}, "4 parts were asked for, but the model has 3 calls"),
+        ({"parts": 4}, "4 parts were asked for, but the model has 3 calls beside its inputs: ask for at most that"),
+        ({"parts": 4, "objective": "memory"}, "4 parts were asked for, but the model has 3 calls beside its inputs"),
         ({"parts": 0}, "parts= is a whole number, at least 1; found 0."),
         ({"parts": 1.5}, "parts= is a whole number, at least 1; found 1.5."),
         ({"parts": "two"}, "parts= is a whole number, at least 1; found 'two'."),
@@ -742,3 +742,16 @@ def test_the_gap_is_what_value_and_bound_say_or_0_below_a_millionth():
     assert 0 <= (plan.value - plan.bound) / plan.value <= 1e-6
     far = ks.plan(chain(*"abcd"), cuts=["a"])
     assert far.gap == (far.value - far.bound) / far.value > 1e-6
+
+
+def test_the_size_of_words_that_are_an_input_matters_only_where_they_travel():
+    words = keras.layers.TextVectorization(output_sequence_length=4, name="words")
+    words.adapt(["a b c"])
+    x = keras.Input((), dtype="string", name="x")
+    y = keras.layers.GlobalAveragePooling1D(name="pool")(keras.layers.Embedding(9, 4, name="embed")(words(x)))
+    model = keras.Model(x, keras.layers.Dense(2, name="o")(keras.layers.Dense(8, name="d")(y)))
+    for objective in ("balance", "memory"):
+        plan = ks.plan(model, parts=2, objective=objective, flops={"words": 1.0})
+        assert plan.proved and len(ks.split(model, plan)) == 2
+    with pytest.raises(PlanError, match=r"tensor x \(scalar string\) is unknown.*of type string may be of any size\.$"):
+        ks.plan(model, objective="latency", flops={"words": 1.0})

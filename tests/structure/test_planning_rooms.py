@@ -405,7 +405,12 @@ def test_other_objectives_on_a_plain_graph():
         (lambda g: g.nodes["c"].update(cost=-1), {}, "The cost of the node 'c' is -1: give a finite number"),
         (lambda g: g.nodes["c"].update(nbytes=math.nan), {}, "The nbytes of the node 'c' is nan"),
         (lambda g: g.nodes["c"].update(cost="much"), {}, "The cost of the node 'c' is 'much': give a number"),
+        (lambda g: g.nodes["c"].update(cost="1"), {}, "The cost of the node 'c' is '1': give a number"),
+        (lambda g: [g.nodes[n].update(cost=1e308) for n in g], {}, "The cost of all nodes together is too large a num"),
         (lambda g: g.clear(), {}, "The graph is empty"),
+        (lambda g: None, {"parts": True}, "True parts were asked for: ask for a whole number"),
+        (lambda g: None, {"time_limit": "x"}, "The time limit is 'x': give a number"),
+        (lambda g: None, {"time_limit": -1}, "The time limit is -1 s: give a number above 0"),
         (lambda g: None, {"parts": 0}, "0 parts were asked for: ask for a whole number, at least 1"),
         (lambda g: None, {"parts": 5}, "5 parts were asked for, but the graph has 4 nodes"),
         (lambda g: None, {"parts": 1.5}, "1.5 parts were asked for"),
@@ -423,6 +428,7 @@ def test_graphs_that_cannot_be_planned_are_refused(change, options, message):
         plan_graph(graph, **options)
 
 
-def test_an_undirected_graph_is_refused():
-    with pytest.raises(PlanError, match=r"The graph is a Graph: give a networkx\.DiGraph"):
-        plan_graph(nx.Graph([(1, 2)]))
+@pytest.mark.parametrize(("thing", "found"), [(nx.Graph([(1, 2)]), "found Graph: <networkx"), (3, "found int: 3")])
+def test_what_is_no_directed_graph_is_refused(thing, found):
+    with pytest.raises(PlanError, match=rf"A networkx\.DiGraph is needed, .*; {found}"):
+        plan_graph(thing)

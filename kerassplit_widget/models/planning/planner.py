@@ -26,6 +26,7 @@ from kerassplit_widget.structure.planning import FrontCut, Problem, Solution
 from kerassplit_widget.structure.planning.aims import PROVED, Aim
 from kerassplit_widget.structure.planning.chains import least_value
 from kerassplit_widget.structure.planning.folding import unfolded
+from kerassplit_widget.structure.text import plural
 
 if TYPE_CHECKING:
     from kerassplit_widget.models.measuring import Measurement
@@ -132,8 +133,12 @@ def plan(
     PlanError
         If there is no such plan (the message names the smallest cap or the largest number of parts), an option makes no
         sense, or the FLOPs of a call are needed and unknown.
-    ModelError, PointError, CutError
-        As `split`.
+    ModelError
+        If it is not a Keras model, or its graph is not known.
+    PointError, CutError
+        If a cut is not possible.
+    SplitError
+        If `expand` or `input_shapes` makes no sense.
 
     Notes
     -----
@@ -148,15 +153,16 @@ def plan(
     Examples
     --------
     >>> import keras
+    >>> import kerassplit_widget as ks
     >>> model = keras.Sequential([keras.Input((8,)), *(keras.layers.Dense(8, name=name) for name in "abcd")])
-    >>> found = plan(model, parts=2, speed=1e3, bandwidth=1e6)
+    >>> found = ks.plan(model, parts=2, speed=1e3, bandwidth=1e6)
     >>> [cut.points for cut in found.cuts], found.proved
     ([('b',)], True)
 
     Measure the parts of a plan and plan once more:
 
-    >>> from kerassplit_widget.models.measuring import measure
-    >>> again = plan(model, parts=2, bandwidth=1e9, measured=measure(model, cuts=found, repeats=2, warmup=1))
+    >>> measured = ks.measure(model, cuts=found, repeats=2, warmup=1)
+    >>> again = ks.plan(model, parts=2, bandwidth=1e9, measured=measured)
     >>> len(again.stages), again.value > 0
     (2, True)
     """
@@ -215,6 +221,7 @@ class Planner:
             forbidden=wishes.forbidden,
             single_tensor=question.single_tensor,
             unread=question.activations != "none",
+            inputs_travel=question.objective == "latency",
         )
         self.seconds = seconds
         self.problem = write(crossing=question.crossing)
@@ -269,7 +276,7 @@ class Planner:
         calls = len(self.numbers.calls)
         if asked.parts is not None and asked.parts > calls:
             raise PlanError(
-                f"{asked.parts} parts were asked for, but the model has {calls} call{'s' * (calls > 1)}: "
+                f"{asked.parts} parts were asked for, but the model has {plural(calls, 'call')} beside its inputs: "
                 "ask for at most that many."
             )
         if asked.objective == "memory":

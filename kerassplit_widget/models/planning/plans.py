@@ -22,7 +22,7 @@ class Stage:
     part : str
         ``"part_1"`` and so on; of a latency plan ``"device"`` and ``"server"``.
     calls : int
-        How many are computed in it.
+        How many are computed in it: the model's inputs, which compute nothing, are not counted.
     params : int
         Parameters of the layers it calls, each layer once; one that other parts call too counts in each.
     flops : float or None
@@ -73,6 +73,15 @@ class Plan:
         What the loads were counted for, and how `split` wires the parts of this plan.
     options : dict
         Keyword arguments with which `split` reads the model as the plan did.
+
+    Examples
+    --------
+    >>> import keras
+    >>> import kerassplit_widget as ks
+    >>> model = keras.Sequential([keras.Input((8,)), *(keras.layers.Dense(8, name=name) for name in "abcd")])
+    >>> plan = ks.plan(model, parts=2, speed=1e3, bandwidth=1e6)
+    >>> plan.cuts[0].points, [stage.calls for stage in plan.stages], plan.proved
+    (('b',), [2, 2], True)
     """
 
     model: str
@@ -146,7 +155,7 @@ class Plan:
         return html_table(**self._table())
 
 
-HEADERS = ("part", "calls", "parameters", "FLOPs", "computing", "received", "sent", "load", "memory")
+HEADERS = ("part", "computed calls", "parameters", "FLOPs", "computing", "received", "sent", "load", "memory")
 
 
 def _known(value: float | None, write: Callable[[float], str]) -> str:

@@ -95,10 +95,13 @@ class Numbers:
         forbidden: Iterable[frozenset[int]],
         single_tensor: bool,
         unread: bool,
+        inputs_travel: bool,
     ) -> Problem:
         """Write the problem. Heads and sets of calls are given by the numbers of the graph.
 
         Tensors that nothing reads, such as the model's outputs, go nowhere; `unread` tells whether they are held.
+        `inputs_travel` tells whether raw inputs cost something; else their sizes, which words have none of, do not
+        matter.
         """
         tensors: list[Flow] = []
         raw: list[Raw] = []
@@ -108,7 +111,7 @@ class Numbers:
                 masked = self._readers(self.graph.mask_consumers.get(tensor.name, ()))
                 if call.is_input:
                     if readers:
-                        raw.append(Raw(self._size(tensor, crossing), readers))
+                        raw.append(Raw(self._size(tensor, crossing) if inputs_travel else 0.0, readers))
                     continue
                 if not (readers or unread):
                     continue
@@ -163,9 +166,12 @@ class Numbers:
             size = replace(tensor, shape=fixed).nbytes()
         if size is None:
             why = self.table[tensor.call].why or "it is known only when the model runs"
+            advice = ' Or keep its layer whole, expand="none" or expand="nested".'
+            if tensor.dtype not in ITEM_BYTES:
+                why, advice = f"an entry of type {tensor.dtype} may be of any size", ""
             raise PlanError(
                 f"The size of the tensor {tensor.name} ({shape_text(tensor.shape)} {tensor.dtype}) is unknown, so that "
-                f'no plan can count it: {why}. Or keep its layer whole, expand="none" or expand="nested".'
+                f"no plan can count it: {why}.{advice}"
             )
         return size
 

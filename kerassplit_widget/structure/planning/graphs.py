@@ -43,6 +43,17 @@ class GraphPlan:
         The same, divided into computing, receiving and sending.
     status : str
         ``"optimal"``, or why the search ended before.
+
+    Examples
+    --------
+    >>> import networkx as nx
+    >>> import kerassplit_widget as ks
+    >>> G = nx.path_graph(4, create_using=nx.DiGraph)
+    >>> nx.set_node_attributes(G, 1.0, "cost")
+    >>> nx.set_node_attributes(G, 8, "nbytes")
+    >>> found = ks.plan_graph(G, parts=2)
+    >>> found.stages, found.status
+    ([{0, 1}, {2, 3}], 'optimal')
     """
 
     objective: str
@@ -106,8 +117,10 @@ def plan_graph(
         Seconds, for "latency", if anything crosses.
     time_limit : float
         Seconds.
-    progress, cancelled : callable, optional
-        As for `balance`.
+    progress : callable, optional
+        Called as ``progress(value, bound, text)`` whenever a better plan or bound is found.
+    cancelled : callable, optional
+        Polled; when it returns true the best plan so far is returned.
 
     Returns
     -------
@@ -120,10 +133,12 @@ def plan_graph(
 
     Examples
     --------
+    >>> import networkx as nx
+    >>> import kerassplit_widget as ks
     >>> G = nx.DiGraph([("a", "b"), ("a", "c"), ("b", "c")])
     >>> nx.set_node_attributes(G, {"a": 2.0, "b": 3.0, "c": 1.0}, "cost")
     >>> nx.set_node_attributes(G, {"a": 100, "b": 10, "c": 0}, "nbytes")
-    >>> plan = plan_graph(G, parts=2, bandwidth=100)
+    >>> plan = ks.plan_graph(G, parts=2, bandwidth=100)
     >>> plan.value, [sorted(stage) for stage in plan.stages], plan.status
     (5.0, [['a'], ['b', 'c']], 'optimal')
     """
@@ -146,7 +161,12 @@ def plan_graph(
         server = np.array(_attribute(G, nodes, "server_cost"))
         plan = latency(problem, problem.cost, server, round_trip=_number("round trip", round_trip))
         return _translated(plan, nodes, plan.loads.total)
+    seconds = _number("time limit", time_limit)
+    if not seconds > 0:
+        raise PlanError(f"The time limit is {seconds:g} s: give a number above 0.")
     try:
+        if isinstance(parts, bool):
+            raise TypeError
         parts = operator.index(parts)
     except TypeError:
         raise PlanError(f"{parts!r} parts were asked for: ask for a whole number, at least 1.") from None
@@ -155,7 +175,7 @@ def plan_graph(
             f"{parts} parts were asked for, but the graph has {len(nodes)} nodes: ask for at most that many."
         )
     solve = balance if objective == "balance" else memory
-    plan = solve(problem, parts, time_limit=time_limit, progress=progress, cancelled=cancelled)
+    plan = solve(problem, parts, time_limit=seconds, progress=progress, cancelled=cancelled)
     return _translated(plan, nodes, plan.loads.total if objective == "balance" else plan.loads.memory)
 
 
@@ -166,7 +186,9 @@ def _translated(plan: Solution, nodes: list[Any], loads: Floats) -> GraphPlan:
 
 def _ordered(graph: nx.DiGraph) -> list[Any]:
     if not (hasattr(graph, "is_directed") and graph.is_directed()):
-        raise PlanError(f"The graph is a {type(graph).__name__}: give a networkx.DiGraph, edges from maker to reader.")
+        raise PlanError(
+            f"A networkx.DiGraph is needed, edges from maker to reader; found {type(graph).__name__}: {graph!r:.80}."
+        )
     if not len(graph):
         raise PlanError("The graph is empty: there is nothing to plan.")
     try:
@@ -186,11 +208,15 @@ def _attribute(graph: nx.DiGraph, nodes: list[Any], name: str) -> list[float]:
         if not (math.isfinite(value) and value >= 0):
             raise PlanError(f"The {name} of the node {node!r} is {value:g}: give a finite number, at least 0.")
         values.append(value)
+    if not math.isfinite(sum(values)):
+        raise PlanError(f"The {name} of all nodes together is too large a number: give it in a larger unit.")
     return values
 
 
 def _number(what: str, value: Any) -> float:
     try:
+        if isinstance(value, str | bytes | bool):
+            raise TypeError
         return float(value)
     except (TypeError, ValueError):
-        raise PlanError(f"The {what} is {value!r}: give a number.") from None
+        raise PlanError(f"The {what} is {value!r:.80}: give a number.") from None
