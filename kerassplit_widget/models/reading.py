@@ -13,7 +13,7 @@ from typing import Any
 
 import keras
 
-from kerassplit_widget.errors import ModelError, PointError, closest
+from kerassplit_widget.errors import ModelError, PointError, SplitError, closest
 from kerassplit_widget.models import keras_internals as internals
 from kerassplit_widget.models.inputs import Shapes, asked_shapes
 from kerassplit_widget.models.subclassed import graph_of
@@ -165,12 +165,15 @@ def read(model: keras.Model, *, expand: Expand = "nested", input_shapes: Shapes 
         If it is not a Keras model, or its graph is not known.
     PointError
         If a name in `expand` is not a group, or cannot be opened.
+    SplitError
+        If another argument makes no sense.
 
     Examples
     --------
     >>> import keras
+    >>> import kerassplit_widget as ks
     >>> x = keras.Input((8,), name="x")
-    >>> graph = read(keras.Model(x, keras.layers.Dense(2, name="d")(x)))
+    >>> graph = ks.read(keras.Model(x, keras.layers.Dense(2, name="d")(x)))
     >>> graph.names, graph["d"].params
     (('x', 'd'), 18)
     """
@@ -182,7 +185,7 @@ def read_steps(model: Any, *, expand: Expand = "nested", input_shapes: Shapes | 
     function = _function(model, input_shapes)
     several = isinstance(expand, list | tuple | set | frozenset) and all(isinstance(name, str) for name in expand)
     if not several and expand not in ("nested", "all", "none"):
-        raise ModelError(f"expand= takes 'nested', 'all', 'none' or a list of group names; found {expand!r:.80}.")
+        raise SplitError(f"expand= takes 'nested', 'all', 'none' or a list of group names; found {expand!r:.80}.")
     wanted = frozenset(expand) if several else None
     walker = Walker(wanted, nested=expand in ("nested", "all"), composite=expand == "all")
     names = walker.walk(function)
@@ -215,8 +218,14 @@ def _with_shapes(function: internals.Functional, given: Shapes) -> internals.Fun
 def _function(model: Any, given: Shapes | None) -> internals.Functional:
     """Return the graph of a model, or say what the thing is and which line helps."""
     if not isinstance(model, keras.Model):
-        kind = f"{type(model).__module__}.{type(model).__name__}"
-        if isinstance(model, keras.layers.Layer):
+        kind = f"{type(model).__module__}.{type(model).__name__}".removeprefix("builtins.")
+        if isinstance(model, type):
+            kind = f"the class {model.__name__}"
+            help_ = f"Call it to make a model: model = {model.__name__}(...)."
+        elif model is None:
+            kind = "None"
+            help_ = "Give the keras.Model object itself; methods such as model.build and model.compile return None."
+        elif isinstance(model, keras.layers.Layer):
             help_ = "Wrap the layer: x = keras.Input(shape); model = keras.Model(x, layer(x))."
         elif isinstance(model, str) or hasattr(model, "__fspath__"):
             help_ = "Load the file first: model = keras.saving.load_model(path)."
@@ -226,6 +235,13 @@ def _function(model: Any, given: Shapes | None) -> internals.Functional:
     function = internals.function_of(model)
     if function is not None:
         return function if given is None else _with_shapes(function, given)
+    around = internals.around_call(model)
+    if around is not None:
+        whose = "was given" if around == "call" else f"has, as a {type(model).__name__},"
+        raise ModelError(
+            f"The model {model.name!r} {whose} a {around}() of its own, of which parts would know nothing. Do that in "
+            "the call() of its class, or in layers."
+        )
     if internals.is_plain_sequential(model):
         raise ModelError(
             f"The Sequential {model.name!r} is not built: its input shape is unknown. "

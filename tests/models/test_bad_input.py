@@ -5,9 +5,10 @@ import collections
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import kerassplit_widget as ks
-from kerassplit_widget.errors import CutError, PointError
+from kerassplit_widget.errors import CutError, ModelError, PointError
 
 from . import zoo
 
@@ -24,13 +25,15 @@ class Called(keras.Model):
 @pytest.mark.parametrize(
     ("thing", "words"),
     [
-        (lambda: 3, ["A keras.Model is needed; found builtins.int", "keras.Model object"]),
-        (lambda: "model.keras", ["found builtins.str", "keras.saving.load_model(path)"]),
+        (lambda: 3, ["A keras.Model is needed; found int.", "keras.Model object"]),
+        (lambda: "model.keras", ["found str.", "keras.saving.load_model(path)"]),
+        (lambda: None, ["found None.", "model.compile return None"]),
+        (lambda: Called, ["found the class Called.", "model = Called(...)"]),
         (lambda: keras.layers.Dense(2), ["Dense", "keras.Model(x, layer(x))"]),
         (lambda: keras.Sequential([keras.layers.Dense(2)]), ["not built", "model.build("]),
         (Called, ["Called is a subclassed model and has never been called", "model(x)"]),
     ],
-    ids=["number", "path", "layer", "unbuilt", "subclassed"],
+    ids=["number", "path", "nothing", "class", "layer", "unbuilt", "subclassed"],
 )
 @pytest.mark.parametrize(
     "ask",
@@ -48,6 +51,28 @@ def test_things_that_are_no_readable_model(thing, words, ask):
         ask(thing())
     for word in words:
         assert word in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda m: ks.read(m, expand="al"),
+        lambda m: ks.split(m, ["add"], expand=3),
+        lambda m: ks.costs(m, 0),
+        lambda m: ks.cut_candidates(ks.read(m), expand="all"),
+    ],
+    ids=["expand", "expand number", "batch_size", "read already"],
+)
+def test_a_bad_argument_is_no_fault_of_the_model(ask):
+    with pytest.raises(ks.SplitError) as caught:
+        ask(zoo.residual())
+    assert type(caught.value) is ks.SplitError
+
+
+@pytest.mark.parametrize("table", [ks.read, ks.costs], ids=["read", "costs"])
+def test_a_call_that_there_is_not_is_told_with_the_closest(table):
+    with pytest.raises(PointError, match=r"'convv'.*The closest name is 'conv'"):
+        table(zoo.residual())["convv"]
 
 
 @pytest.mark.parametrize(
@@ -260,3 +285,38 @@ def test_a_dict_of_which_keras_takes_other_values_than_the_keys_say_is_refused(x
 def test_inputs_in_another_structure_are_refused(x):
     with pytest.raises(ks.SplitError, match=r"The model takes \{'a': 'a', 'b': 'b'\}; other inputs were given: "):
         ks.split(of_a_dict(), ["d"])(x)
+
+
+class CalledTenfold(keras.Model):
+    def __call__(self, inputs, **how):
+        return super().__call__(inputs, **how) * 10
+
+
+class Absolute(keras.Model):
+    def _standardize_inputs(self, inputs):
+        return super()._standardize_inputs(keras.ops.abs(inputs))
+
+
+@pytest.mark.parametrize("kind", [CalledTenfold, Absolute])
+def test_a_model_that_does_more_than_its_call_is_refused_and_stays_whole_inside_another(kind):
+    plain = zoo.residual()
+    model = kind(plain.input, plain.output, name="more")
+    with pytest.raises(ModelError, match=r"The model 'more' has, as a .* of its own, of which parts would know"):
+        ks.split(model, ["conv"])
+    x = keras.Input(plain.input.shape[1:], name="x")
+    outer = keras.Model(x, keras.layers.Dense(2)(keras.layers.Identity(name="first")(model(x))))
+    assert "more" in ks.read(outer)
+    for expand in ("nested", "all"):  # traced as it is called, it may be opened
+        split = ks.split(outer, ["first"], expand=expand)
+        data = np.random.default_rng(0).normal(size=(2, *plain.input.shape[1:])).astype("float32")
+        np.testing.assert_array_equal(split(data), outer(data))
+
+
+def test_a_call_of_the_model_alone_is_refused_unless_it_is_the_same_compiled():
+    model = zoo.residual()
+    inside = model.call
+    model.call = lambda inputs, training=None, mask=None: inside(inputs) * 10
+    with pytest.raises(ModelError, match=r"was given a call.. of its own, of which parts would know nothing"):
+        ks.flatten(model)
+    model.call = tf.function(inside)
+    assert len(ks.split(model, ["conv"])) == 2

@@ -22,6 +22,7 @@ __all__ = [
     "Functional",
     "Node",
     "Operation",
+    "around_call",
     "as_tensor",
     "called_once",
     "copy_tensor",
@@ -74,8 +75,23 @@ def function_of(model: Any) -> Functional | None:
     """
     if not isinstance(model, keras.Model):
         return None
-    own_call = not is_plain_sequential(model) and type(model).call is not Functional.call
-    return None if own_call else held_graph(model)
+    own_call = type(model).call is not Functional.call and not is_plain_sequential(model)
+    return None if own_call or around_call(model) else held_graph(model)
+
+
+def around_call(model: keras.Model) -> str | None:
+    """Name what a model does otherwise than Keras around or in place of the ``call`` of its class, if anything.
+
+    A ``call`` that is the same but compiled, as in ``model.call = tf.function(model.call)``, does nothing else.
+    """
+    base = next(each for each in (Functional, keras.Sequential, keras.Model) if isinstance(model, each))
+    for name in ("__call__", "_standardize_inputs"):
+        if getattr(type(model), name, None) is not getattr(base, name, None):
+            return name
+    own = vars(model).get("call")
+    inside = getattr(own, "python_function", None) or getattr(own, "__wrapped__", None)
+    same = own is None or getattr(inside, "__func__", None) is type(model).call
+    return None if same else "call"
 
 
 def held_graph(model: Any) -> Functional | None:
