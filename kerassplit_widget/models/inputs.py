@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 from kerassplit_widget.errors import ModelError, SplitError, closest
 from kerassplit_widget.structure.arguments import whole_number
 
-__all__ = ["Shape", "Shapes", "agree", "asked_shapes"]
+__all__ = ["Shape", "Shapes", "agree", "asked_shapes", "dimensions"]
 
 Shape: TypeAlias = tuple[int | None, ...]
 
@@ -56,7 +56,7 @@ def asked_shapes(names: Sequence[str], own: Sequence[Shape], given: Any, *, keep
             raise ModelError(f"input_shapes= names {name!r}, which is no input of the model. {closest(name, names)}")
     shapes = []
     for name, known in zip(names, own, strict=True):
-        wanted = _dimensions(name, given[name]) if name in given else known
+        wanted = dimensions(name, given[name]) if name in given else known
         if len(wanted) == len(known) - 1:
             wanted = (known[0], *wanted)
         changed = keep and any(b is not None and a != b for a, b in zip(wanted, known, strict=False))
@@ -66,7 +66,7 @@ def asked_shapes(names: Sequence[str], own: Sequence[Shape], given: Any, *, keep
     return shapes
 
 
-def _dimensions(name: str, given: Any) -> Shape:
+def dimensions(name: str, given: Any) -> Shape:
     """Return the dimensions that are given for an input, or refuse what is no shape."""
     try:
         return tuple(None if dim is None else whole_number("input_shapes", dim) for dim in given)

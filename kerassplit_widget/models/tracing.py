@@ -22,10 +22,11 @@ import numpy as np
 from kerassplit_widget.errors import SplitError, first_line
 from kerassplit_widget.models import keras_internals as internals
 from kerassplit_widget.models.bodies import Body
+from kerassplit_widget.models.constants import Constants
 from kerassplit_widget.models.keras_internals import Node, Operation
 from kerassplit_widget.models.twins import Copies, Twins
 
-__all__ = ["Refusal", "can_be_opened", "trace"]
+__all__ = ["Refusal", "Unfit", "can_be_opened", "glance", "trace"]
 
 TRACES = ((True, 16, 512), (False, 1, 1))
 """Further traces: ``training``, and sizes for an unknown batch and for other unknown dimensions. Nothing is computed in
@@ -34,6 +35,8 @@ them, so that large sizes cost no more than small ones."""
 RUNS = ((None, 1, 3), (True, 3, 5))
 """The same for runs, with sizes unlike each other and unlike most dimensions that are known."""
 
+_HINT = "; input_shapes= may help, which fixes unknown dimensions"
+
 _Outline: TypeAlias = list[Any]
 
 
@@ -41,8 +44,8 @@ class Refusal(Exception):  # noqa: N818 - it is an answer, not an error
     """Why a layer stays one call."""
 
 
-class _NoTrace(Refusal):
-    """Its call() fails on these symbolic tensors."""
+class Unfit(Refusal):
+    """Its call() fails on tensors of these kinds and sizes."""
 
 
 def can_be_opened(operation: Operation) -> bool:
@@ -79,6 +82,11 @@ def trace(node: Node, twins: Twins) -> Body:
     return body
 
 
+def glance(node: Node, twins: Twins) -> Body:
+    """As `trace`, without the checks: what a call seems to do inside."""
+    return _trace(node, twins.of(node.operation))
+
+
 def _refuse_what_cannot_be_seen(node: Node) -> None:
     layer = node.operation
     if any(internals.mask_of(tensor) is not None for tensor in node.input_tensors):
@@ -93,6 +101,7 @@ def _refuse_what_cannot_be_seen(node: Node) -> None:
 def _trace(node: Node, twin: Any, training: bool | None = None, *sizes: int) -> Body:
     """Run ``call`` of a twin on fresh symbolic tensors and collect the calls that it makes."""
     fresh: dict[int, keras.KerasTensor] = {}
+    constants = Constants()
 
     def fill(tensor: keras.KerasTensor) -> keras.KerasTensor:
         shape = _shape(tensor, *sizes) if sizes else None
@@ -104,16 +113,24 @@ def _trace(node: Node, twin: Any, training: bool | None = None, *sizes: int) -> 
         taken = internals.as_call_takes(twin, keywords)
         try:
             inside = internals.inside_call(twin, keywords.get("training"))
-            with _opening_inside(twin), inside, keras.StatelessScope() as scope:
+            with _opening_inside(twin, constants), inside, keras.StatelessScope() as scope:
                 results = twin.call(*arguments.args, **taken)
         except Exception as error:
-            hint = "; input_shapes= may help, which fixes unknown dimensions" if _unknown(node) else ""
-            raise _NoTrace(f"its call() cannot be traced: {first_line(error)}{hint}") from None
-    _refuse_assignments(twin, scope)
-    outputs = keras.tree.flatten(results)
-    if len(outputs) != len(node.outputs) or not all(isinstance(x, keras.KerasTensor) for x in outputs):
-        raise Refusal("its call() does not return the tensors that the layer returns")
-    inputs = [fresh[key] for key in dict.fromkeys(map(id, node.input_tensors))]
+            hint = _HINT if _unknown(node) else ""
+            raise Unfit(f"its call() cannot be traced: {first_line(error)}{hint}") from None
+        _refuse_assignments(twin, scope)
+        outputs = keras.tree.flatten(results)
+        if len(outputs) != len(node.outputs) or not all(isinstance(x, keras.KerasTensor) for x in outputs):
+            raise Refusal("its call() does not return the tensors that the layer returns")
+        inputs = [fresh[key] for key in dict.fromkeys(map(id, node.input_tensors))]
+        if constants.tensors:
+            between = list(_made_between([*inputs, *constants.tensors], outputs))
+            try:
+                constants.put_in(between, inputs)
+            except Exception as error:
+                raise Refusal(
+                    f"a layer that it calls on a constant has no place in a graph: {first_line(error)}"
+                ) from None
     nodes = list(_made_between(inputs, outputs))
     if training is not None:
         _refuse_own_training(nodes, training)
@@ -133,16 +150,16 @@ def _refuse_own_training(nodes: Iterable[Node], training: bool) -> None:
 
 
 @contextlib.contextmanager
-def _opening_inside(twin: Any) -> Iterator[None]:
-    """Let the layers inside a twin be traced through where Keras cannot record a call of theirs.
+def _opening_inside(twin: Any, constants: Constants) -> Iterator[None]:
+    """Let the layers inside a twin be called on constants, and be traced through where Keras cannot record their calls.
 
-    That is so for layers that return None beside a tensor, or take what ``compute_output_spec`` does not know, such as
+    It cannot where they return None beside a tensor, or take what ``compute_output_spec`` does not know, such as
     attention with a cache that is not used. The layers are twins; they get their classes back afterwards.
     """
     layers: dict[int, Any] = {id(layer): layer for layer in internals.layers_within(twin)}
     classes = {key: type(layer) for key, layer in layers.items()}
     for key, layer in layers.items():
-        opening = types.new_class(classes[key].__name__, (classes[key],), exec_body=_opening(classes[key]))
+        opening = types.new_class(classes[key].__name__, (classes[key],), exec_body=_opening(classes[key], constants))
         object.__setattr__(layer, "__class__", opening)
     try:
         yield
@@ -151,12 +168,14 @@ def _opening_inside(twin: Any) -> Iterator[None]:
             object.__setattr__(layer, "__class__", classes[key])
 
 
-def _opening(cls: Any) -> Callable[[dict[str, Any]], None]:
+def _opening(cls: Any, constants: Constants) -> Callable[[dict[str, Any]], None]:
     """Give what makes a subclass whose calls are traced through if they cannot be recorded."""
 
     def call(self: Any, *args: Any, **kwargs: Any) -> Any:
+        args, kwargs = constants.replaced(self, args, kwargs)
         try:
-            return cls.__call__(self, *args, **kwargs)
+            with constants.inside(), internals.handing_on_training(self, kwargs.get("training")):
+                return cls.__call__(self, *args, **kwargs)
         except Exception as error:
             training = internals.training_inside(self)
             keywords = kwargs if training is None else {"training": training, **kwargs}
@@ -231,14 +250,14 @@ def _compare_traces(node: Node, twin: Any, body: Body) -> None:
         try:
             if not differs(training, *sizes):
                 continue
-        except _NoTrace:  # not every size is legal
+        except Unfit:  # not every size is legal
             if not differs(training):
                 continue
         if differs(None):
             raise Refusal("its call() does not do the same every time")
         if differs(training):
             raise Refusal(f"its call() does something else {'in training' if training else 'with training=False'}")
-        raise Refusal("its call() does something else where unknown dimensions have other sizes")
+        raise Refusal(f"its call() does something else where unknown dimensions have other sizes{_HINT}")
 
 
 def _outline(body: Body, held: Collection[int]) -> _Outline:
@@ -303,7 +322,7 @@ def _compare_runs(node: Node, body: Body) -> None:
         try:
             expected = _Run.of(twin, arguments.args, arguments.kwargs)
         except Exception as error:
-            raise Refusal(f"it could not be run to check the trace: {first_line(error)}") from None
+            raise Unfit(f"it could not be run to check the trace: {first_line(error)}") from None
         try:
             found = _Run.of(part, (given,), {"training": training})
         except Exception as error:
@@ -316,7 +335,7 @@ def _compare_runs(node: Node, body: Body) -> None:
             raise Refusal("its call() draws random numbers itself")
         if training:
             raise Refusal("what was traced is not the layer in training")
-        why = "it may use some of them directly, or call a layer on constants"
+        why = "it may use some of them directly, or call a layer on no tensor at all"
         raise Refusal(f"what was traced is not the layer when its weights change: {why}")
 
 

@@ -7,6 +7,7 @@ from keras import layers, ops
 
 import kerassplit_widget as ks
 from kerassplit_widget.models import keras_internals as internals
+from tests.models.tutorials import REFUSED, TUTORIALS
 
 
 class Residual(keras.Model):
@@ -201,15 +202,6 @@ class Noisy(keras.Model):
         return self.dense(x) + keras.random.normal((1, 2))
 
 
-class Two(keras.Model):
-    def __init__(self):
-        super().__init__()
-        self.dense = layers.Dense(2)
-
-    def call(self, a, b):
-        return self.dense(a) + b
-
-
 class Late(keras.Model):
     def __init__(self):
         super().__init__()
@@ -225,7 +217,6 @@ class Late(keras.Model):
         (OwnVariable, [np.ones((2, 3))], "uses a variable of its own, 'scale'"),
         (Branch, [np.ones((2, 3))], "may branch on values"),
         (Noisy, [np.ones((2, 3))], "random numbers"),
-        (Two, [np.ones((2, 3)), np.ones((2, 2))], r"takes a, b: let it take one list or dict of them"),
         (Late, [np.ones((2, 3))], "in training"),
         (Residual, [], "has never been called.*Call it once on data"),
     ],
@@ -255,3 +246,28 @@ def test_a_regularised_layer_inside_a_composite_one_is_opened():
     assert ks.read(model, expand="all").collapsed == {}
     split = ks.split(model, ["block/dense"], expand="all")
     np.testing.assert_allclose(sum(split.losses), sum(model.losses))
+
+
+@pytest.mark.parametrize("cls", TUTORIALS, ids=lambda cls: cls.__name__)
+def test_models_of_tutorials_are_read(cls):
+    data, given = TUTORIALS[cls]
+    model = called(cls(), *data)
+    before = internals.fingerprint(model)
+    graph = ks.read(model, expand="all", input_shapes=given)
+    assert graph.collapsed == {} and graph.params == model.count_params()
+    points = [call.name for call in graph if not call.is_input and call.name not in graph.outputs]
+    point = points[len(points) // 2]
+    around = ["/".join(point.split("/")[:i]) for i in range(1, point.count("/") + 1)]
+    split = ks.split(model, [point], expand=around, input_shapes=given)
+    assert split.verify(data if len(data) > 1 else data[0]).exact
+    assert internals.fingerprint(model) == before
+
+
+@pytest.mark.parametrize("cls", REFUSED, ids=lambda cls: cls.__name__)
+def test_models_of_tutorials_are_refused_with_the_reason(cls):
+    data, given, words = REFUSED[cls]
+    model = called(cls(), *data)
+    before = internals.fingerprint(model)
+    with pytest.raises(ks.SplitError, match=words):
+        ks.read(model, expand="all", input_shapes=given)
+    assert internals.fingerprint(model) == before

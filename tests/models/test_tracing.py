@@ -145,3 +145,34 @@ def test_what_is_sparse_is_known_by_what_makes_it():
     encoded = layers.CategoryEncoding(4, sparse=True)(number)
     assert all(map(internals.is_sparse, (encoded, encoded * 2.0, ops.one_hot(number, 4, sparse=True))))
     assert not any(map(internals.is_sparse, (dense, dense * 2.0, ops.one_hot(number, 4) * 2)))
+
+
+class Inner(layers.Layer):
+    def __init__(self):
+        super().__init__(name="inner")
+        self.drop, self.dense = layers.Dropout(0.5, seed=2), layers.Dense(4)
+
+    def call(self, x, training=None):
+        return self.dense(self.drop(x, training=training))
+
+
+class AfterModel(keras.Model):
+    """What comes after a nested model gets the ``training`` of it, as layers of layers in it tell Keras otherwise."""
+
+    def __init__(self):
+        super().__init__()
+        self.nested = keras.Sequential([Inner()], name="nested")
+        self.drop, self.out = layers.Dropout(0.5, seed=1, name="drop"), layers.Dense(2, name="out")
+
+    def call(self, x, training=None):
+        return self.out(self.drop(self.nested(x, training=training)))
+
+
+@pytest.mark.parametrize("training", [None, False, True])
+def test_layers_after_a_nested_model_are_in_training_with_it(training):
+    model, twin = AfterModel(), AfterModel()
+    model(DATA), twin(DATA)
+    twin.set_weights(model.get_weights())
+    split = ks.split(model, ["nested/inner"])
+    for _ in range(2):
+        assert np.array_equal(split(DATA, training=training), twin(DATA, training=training))

@@ -6,8 +6,10 @@ of them and fails with a sentence when a new Keras has moved one.
 
 from kerassplit_widget.models.keras_internals.calls import (
     as_call_takes,
+    handing_on_training,
     inside_call,
     keep_losses,
+    put_in_place,
     training_after,
     training_inside,
 )
@@ -93,6 +95,7 @@ __all__ = [
     "function_of",
     "given_mask",
     "handed_masks",
+    "handing_on_training",
     "hands_on_given_masks",
     "held_graph",
     "hides_masks",
@@ -122,6 +125,7 @@ __all__ = [
     "own_nodes",
     "passed_on",
     "place_of",
+    "put_in_place",
     "refill",
     "set_name",
     "set_policy",

@@ -17,7 +17,15 @@ from kerassplit_widget.models.keras_internals.graphs import (
     takes_training,
 )
 
-__all__ = ["as_call_takes", "inside_call", "keep_losses", "training_after", "training_inside"]
+__all__ = [
+    "as_call_takes",
+    "handing_on_training",
+    "inside_call",
+    "keep_losses",
+    "put_in_place",
+    "training_after",
+    "training_inside",
+]
 
 
 def as_call_takes(layer: keras.layers.Layer, keywords: Mapping[str, Any]) -> dict[str, Any]:
@@ -61,6 +69,26 @@ def training_inside(layer: keras.layers.Layer) -> bool | None:
     return training
 
 
+@contextlib.contextmanager
+def handing_on_training(layer: Any, training: bool | None) -> Iterator[None]:
+    """Let the layers called after one get the ``training`` that it has got, inside the call of another.
+
+    So it is when they are run. Where a model is called on symbolic tensors, Keras asks what is in it without any, and
+    the layers called next get what these were made with.
+
+    Parameters
+    ----------
+    layer : keras.layers.Layer
+    training : bool or None
+        What it is called with.
+    """
+    context = layer._get_call_context()
+    got = context.get_value("training") if training is None else training
+    yield
+    if got is not None:
+        context.set_value("training", got)
+
+
 def training_after(node: Node, training: bool | None) -> bool | None:
     """Tell what layers called after a call get as ``training``, inside the call of a model that got none.
 
@@ -91,6 +119,19 @@ def _default_training(layer: keras.layers.Layer) -> bool | None:
     parameter = inspect.signature(layer.call).parameters.get("training")
     default: bool | None = None if parameter is None or parameter.default is parameter.empty else parameter.default
     return default
+
+
+def put_in_place(made: keras.KerasTensor, tensor: keras.KerasTensor) -> None:
+    """Let a symbolic tensor that calls were recorded on, and that no call has made, be what one has made.
+
+    Parameters
+    ----------
+    made : keras.KerasTensor
+        What the call has made so far.
+    tensor : keras.KerasTensor
+    """
+    history = tensor._keras_history = made._keras_history
+    history.operation._inbound_nodes[history.node_index].outputs[history.tensor_index] = tensor
 
 
 def keep_losses(model: keras.Model) -> Callable[[], None]:

@@ -33,11 +33,18 @@ def random_batches(split: Split, rounds: int, seed: int) -> list[Any]:
     """Make so many random inputs that fit a model's input specs, in batches.
 
     The first two are one batch: in a batch of one, what is wrong from example to example is not seen. That is not so
-    where something on the way is made for one size of batch.
+    where something on the way is made for one size of batch; what is made of constants alone, such as positions, is not.
     """
     reading = split.reading
     assert reading is not None  # `split.model` was there
-    first = [tensor.shape[0] for tensor in reading.graph.tensors.values() if tensor.shape and tensor.rows is not None]
+    tensors = reading.graph.tensors
+    first = [
+        tensor.shape[0]
+        for call in reading.graph
+        for tensor in call.outputs
+        if tensor.shape and tensor.rows is not None
+        if call.is_input or any(tensors[name].shape[:1] == (None,) for name in call.inputs)
+    ]
     sizes = [2] + [1] * (rounds - 2) if rounds > 1 and set(first) <= {None} else [1] * rounds
     return [random_inputs(split, seed + i, size) for i, size in enumerate(sizes)]
 
