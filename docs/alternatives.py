@@ -25,7 +25,7 @@ import kerassplit_widget as ks
 from kerassplit_widget.models.reading import read_steps
 from kerassplit_widget.models.verifying import random_inputs
 
-__all__ = ["BROKEN", "count"]
+__all__ = ["BROKEN", "chosen", "count"]
 
 BROKEN = "right, but the model no longer saves"
 
@@ -69,29 +69,45 @@ def count(makers: Iterable[Callable[[], keras.Model]]) -> dict[str, Counter[str]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Keras on lists where it was told one tensor
         for make in makers:
-            for number in _places(make()):
-                found["keras.Model(middle, outputs)"][_by_hand(make(), number, native)] += 1
-                found["recursion"][_by_hand(make(), number, recursion)] += 1
-                found["ks.split"][_ours(make(), number)] += 1
+            model = make()
+            for number, cut in _places(model).items():
+                batch = _batch(model, cut)
+                # A new model for each way, as one may leave it broken.
+                found["keras.Model(middle, outputs)"][_by_hand(make(), number, batch, native)] += 1
+                found["recursion"][_by_hand(make(), number, batch, recursion)] += 1
+                found["ks.split"][_ours(make(), number, batch)] += 1
     return found
 
 
-def _places(model: keras.Model) -> list[int]:
-    """List the numbers of the calls after which the model can be cut, different cuts only."""
-    heads: dict[frozenset[int], int] = {}
-    for number, name in enumerate(ks.read(model).names):
+def chosen() -> list[Callable[[], keras.Model]]:
+    """List what makes the small models of the tests, but for two: NumPy has no sparse and ragged arrays."""
+    from tests.models import zoo
+
+    return [make for make in zoo.ALL if make.__name__ not in ("sparse", "ragged")]
+
+
+def _places(model: keras.Model) -> dict[int, ks.Cut]:
+    """Find the cuts after each call of the model, by the call's number, different ones only."""
+    graph = ks.read(model)
+    cuts: dict[frozenset[int], tuple[int, ks.Cut]] = {}
+    for number, name in enumerate(graph.names):
         try:
-            heads.setdefault(ks.cut_at(model, name).head, number)
+            cut = ks.cut_at(graph, name)
         except ks.SplitError:  # an input or an output
             continue
-    return list(heads.values())
+        cuts.setdefault(cut.head, (number, cut))
+    return dict(cuts.values())
 
 
-def _by_hand(model: keras.Model, number: int, way: Callable[[Symbols, Symbols, Symbols], keras.Model]) -> str:
+def _by_hand(
+    model: keras.Model,
+    number: int,
+    batch: Any,
+    way: Callable[[Symbols, Symbols, Symbols], keras.Model],
+) -> str:
     reading = read_steps(model)
     graph = reading.graph
-    cut = ks.cut_at(model, graph.names[number])
-    batch = _batch(model, cut)
+    cut = ks.cut_at(graph, graph.names[number])
     expected = _named(graph.outputs, model(batch))
     inputs = dict(zip(graph.inputs, keras.tree.flatten(batch), strict=True))
     late = [name for name in graph.outputs if graph.number[graph.tensors[name].call] not in cut.head]
@@ -112,12 +128,10 @@ def _by_hand(model: keras.Model, number: int, way: Callable[[Symbols, Symbols, S
     return "right" if _saves(model) else BROKEN
 
 
-def _ours(model: keras.Model, number: int) -> str:
-    cut = ks.cut_at(model, ks.read(model).names[number])
-    batch = _batch(model, cut)
+def _ours(model: keras.Model, number: int, batch: Any) -> str:
     expected = keras.tree.flatten(model(batch))
     try:
-        split = ks.split(model, [cut])
+        split = ks.split(model, [ks.read(model).names[number]])
         found = split.run(batch, hand_on=lambda value: keras.ops.convert_to_tensor(np.asarray(value)))
     except ks.SplitError:
         return "refused"
@@ -152,10 +166,7 @@ def _saves(model: keras.Model) -> bool:
 
 
 if __name__ == "__main__":
-    from tests.models import zoo
-
-    # NumPy has no sparse and ragged arrays; the third cannot be saved to begin with.
-    left_out = ("sparse", "ragged", "no_config")
-    table = count(make for make in zoo.ALL if make.__name__ not in left_out)
-    for way, outcomes in table.items():
+    makers = chosen()
+    sys.stdout.write(f"{len(makers)} models, Keras {keras.__version__}\n")
+    for way, outcomes in count(makers).items():
         sys.stdout.write(f"{way:30}{dict(outcomes)}\n")

@@ -27,6 +27,7 @@ myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 2
 
 nb_execution_mode = "force"
+nb_execution_in_temp = True  # what pages save stays out of the folder
 nb_execution_raise_on_error = True
 nb_execution_timeout = 300
 nb_execution_show_tb = True

@@ -27,11 +27,23 @@ _FEW = 8  # names that can all be listed in a message
 
 
 class SplitError(ValueError):
-    """Base of everything this package refuses to do."""
+    """Base of everything this package refuses to do, and what is raised for arguments that make no sense.
+
+    Examples
+    --------
+    >>> import keras
+    >>> import kerassplit_widget as ks
+    >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, name="first"), keras.layers.Dense(2)])
+    >>> try:
+    ...     ks.split(model, ["frist"])
+    ... except ks.SplitError as error:
+    ...     print(error)  # doctest: +ELLIPSIS
+    There is no call 'frist' in the model ... The closest name is 'first'.
+    """
 
 
 class ModelError(SplitError):
-    """The model cannot be read: not a Keras model, not built, or never called."""
+    """The model cannot be read or run: not a Keras model, not built, never called, or not of the shapes given."""
 
 
 class PointError(SplitError):

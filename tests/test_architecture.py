@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -157,6 +158,14 @@ def test_importing_the_package_imports_nothing_heavy():
         "assert not heavy, heavy; assert t < 0.3, t"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_package_is_marked_as_typed_and_tells_its_version_in_one_place():
+    project = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text())
+    assert (PACKAGE / "py.typed").exists() and "Typing :: Typed" in project["project"]["classifiers"]
+    assert "version" not in project["project"] and project["project"]["dynamic"] == ["version"]
+    assert project["tool"]["hatch"]["version"] == {"path": "kerassplit_widget/__init__.py"}
+    assert (PACKAGE / "__init__.py").read_text().count(f'\n__version__ = "{ks.__version__}"\n') == 1
 
 
 def test_every_public_name_is_there_and_documented():

@@ -23,7 +23,7 @@ def demo() -> int:
 
 def test() -> int:
     """Run every step of the suite."""
-    return suite.everything(environment.ensure(["lab", "test"]))
+    return suite.everything(environment.ensure(["lab", "test", "docs"]))
 
 
 def test_lowest() -> int:

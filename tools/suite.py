@@ -26,7 +26,7 @@ class Step:
 
 
 def everything(python: Path) -> int:
-    """JavaScript, linters, types, package, Python tests, browser tests."""
+    """JavaScript, linters, types, package, documentation, Python tests, browser tests."""
     environ = node.environ_with_node(python)
     browser = chromium.ensure(python)
     return _report([*_javascript(environ), *_linters(python), *_python(python, browser)])
@@ -88,9 +88,10 @@ def _python(python: Path, browser: str) -> list[Step]:
     return [
         Step("lower bounds", bounds),
         Step("wheel", package),
+        # Their code is run by the Python tests.
+        Step("documentation", lambda: run([python, "-m", "tools.docs", "--quick"])),
         _pytest(python, "python tests", _unit()),
-        # One browser, one server for each application: no workers here.
-        _pytest(python, "browser tests", ["-m", "browser"], KERASSPLIT_CHROMIUM=browser),
+        _pytest(python, "browser tests", _in_browser(), KERASSPLIT_CHROMIUM=browser),
     ]
 
 
@@ -98,6 +99,11 @@ def _unit() -> list[str]:
     """Leave the browser's folder out, not only its marker: it imports what others need not have."""
     workers = min(4, os.cpu_count() or 1)
     return ["--ignore=tests/browser", "-n", str(workers), "--dist", "worksteal"]
+
+
+def _in_browser() -> list[str]:
+    """Start a browser, and a server for each application, for each of two workers: the tests mostly wait."""
+    return ["-m", "browser", "-n", "2", "--dist", "loadfile"]
 
 
 def _pytest(python: Path, name: str, words: Sequence[str], **environ: str) -> Step:

@@ -11,7 +11,7 @@ from typing import Any
 
 import keras
 
-from kerassplit_widget.errors import CutError, ModelError, PointError
+from kerassplit_widget.errors import CutError, PointError, SplitError
 from kerassplit_widget.models import keras_internals as internals
 from kerassplit_widget.models.inputs import Shapes
 from kerassplit_widget.models.reading import Expand, Reading, read_steps
@@ -47,12 +47,15 @@ def cut_candidates(
     ------
     ModelError
         If it is not a Keras model, or its graph is not known.
+    SplitError
+        If another argument makes no sense.
 
     Examples
     --------
     >>> import keras
+    >>> import kerassplit_widget as ks
     >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, name="a"), keras.layers.Dense(2, name="b")])
-    >>> [cut.points[0] for cut in cut_candidates(model)]
+    >>> [cut.points[0] for cut in ks.cut_candidates(model)]
     ['a']
     """
     graph, _ = _asked(model, expand, input_shapes)
@@ -92,19 +95,21 @@ def cheapest_cuts(
         If it is not a Keras model, or its graph is not known.
     CutError
         If `tensors` or `limit` is out of range.
+    SplitError
+        If another argument makes no sense.
 
     Examples
     --------
     >>> import keras
+    >>> import kerassplit_widget as ks
     >>> x = keras.Input((8,))
     >>> a = keras.layers.Dense(4, name="a")(x)
     >>> b = keras.layers.Dense(2, name="b")(a)
     >>> model = keras.Model(x, keras.layers.Concatenate(name="both")([a, b]))
-    >>> [(cut.tensors, cut.nbytes()) for cut in cheapest_cuts(model)]
+    >>> [(cut.tensors, cut.nbytes()) for cut in ks.cheapest_cuts(model)]
     [(('a',), 16), (('a', 'b'), 24)]
     """
     tensors = whole_number("tensors", tensors, error=CutError)
-    limit = None if limit is None else whole_number("limit", limit, error=CutError)
     graph, _ = _asked(model, expand, input_shapes)
     return ranking.cheapest_cuts(graph, tensors, limit)
 
@@ -130,18 +135,23 @@ def cut_at(
 
     Raises
     ------
+    ModelError
+        If it is not a Keras model, or its graph is not known.
     PointError
         If a point is not in the model; the message lists the closest names, or says which group to open.
     CutError
         At an input or an output, where one part would be empty.
+    SplitError
+        If another argument makes no sense.
 
     Examples
     --------
     >>> import keras
+    >>> import kerassplit_widget as ks
     >>> x = keras.Input((4,))
     >>> a = keras.layers.Dense(4, name="a")(x)
     >>> model = keras.Model(x, keras.layers.Add(name="sum")([a, keras.layers.Dense(4, name="b")(a)]))
-    >>> cut = cut_at(model, "b")
+    >>> cut = ks.cut_at(model, "b")
     >>> cut.tensors, cut.nbytes(batch_size=2), cut.is_candidate
     (('a', 'b'), 64, False)
     """
@@ -175,10 +185,22 @@ def why_not(
 
     Raises
     ------
+    ModelError
+        If it is not a Keras model, or its graph is not known.
     PointError
         If the point is not in the model.
     SplitError
-        If `batch_size` is no whole number above 0.
+        If another argument makes no sense.
+
+    Examples
+    --------
+    >>> import keras
+    >>> import kerassplit_widget as ks
+    >>> x = keras.Input((4,))
+    >>> a = keras.layers.Dense(4, name="a")(x)
+    >>> model = keras.Model(x, keras.layers.Add(name="sum")([a, keras.layers.Dense(4, name="b")(a)]))
+    >>> print(ks.why_not(model, "b"))
+    2 tensors cross after b, 32 B: a (4 float32) and b (4 float32). Nearest candidates: a before.
     """
     graph, name_of = _asked(model, expand, input_shapes)
     return structure.why_not(graph, name_of(point), batch_size)
@@ -240,7 +262,7 @@ def _asked(
         reading = read_steps(model, expand=expand, input_shapes=input_shapes)
         return reading.graph, functools.partial(_name_of, reading)
     if expand != "nested" or input_shapes is not None:
-        raise ModelError(
+        raise SplitError(
             "A LayerGraph is read already, so that expand= and input_shapes= come too late: give them to ks.read."
         )
     return model, _only_a_name

@@ -61,7 +61,10 @@ def asked_shapes(names: Sequence[str], own: Sequence[Shape], given: Any, *, keep
             wanted = (known[0], *wanted)
         changed = keep and any(b is not None and a != b for a, b in zip(wanted, known, strict=False))
         if len(wanted) != len(known) or changed:
-            raise ModelError(f"The input {name!r} has shape {known}; input_shapes= gives {tuple(given[name])}.")
+            raise ModelError(
+                f"The input {name!r} has shape {known}; input_shapes= gives {tuple(given[name])}. Give {len(known)} "
+                f"dimensions, or {len(known) - 1} without the batch{', the known ones as they are' if keep else ''}."
+            )
         shapes.append(wanted)
     return shapes
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import keras
 
-from kerassplit_widget.errors import PipelineError, first_line
+from kerassplit_widget.errors import PipelineError, SplitError, first_line
 from kerassplit_widget.models import keras_internals as internals
 from kerassplit_widget.models.splitting import Split
 from kerassplit_widget.models.splitting.manifest import Manifest
@@ -52,7 +52,7 @@ class RayPipeline:
         If Ray is not installed or does not start, there are not as many options as parts, an actor is not ready in
         time, or it cannot load its part.
     SplitError
-        If a part cannot be saved.
+        If it is given no `Split`, or a part cannot be saved.
 
     Notes
     -----
@@ -77,6 +77,11 @@ class RayPipeline:
         custom_objects: Mapping[str, Any] | None = None,
         start_timeout: float = START_TIMEOUT,
     ) -> None:
+        if not isinstance(split, Split):
+            raise SplitError(
+                f"A pipeline runs the parts of a Split; found {type(split).__name__}: {split!r:.80}. "
+                "Give ks.split(model, cuts)."
+            )
         self._ray = _ray()
         self._manifest = split.manifest
         self._actors: list[Any] = []

@@ -31,7 +31,7 @@ class CallCosts:
     name, kind, layer : str
         As in `Call`.
     params : int
-        Number of parameters; 0 if an earlier call has them already, see `tied_to`.
+        Number of parameters; 0 if an earlier call has them already, see ``tied_to``.
     param_bytes : int or None
         Bytes of these parameters, by the dtypes of the variables.
     output_bytes : int or None
@@ -72,7 +72,10 @@ class CostTable:
 
     Examples
     --------
-    >>> table = CostTable("tiny", (CallCosts("x", "InputLayer", "x"), CallCosts("d", "Dense", "d", 18, 72, 8, 16, 34)))
+    >>> import keras
+    >>> import kerassplit_widget as ks
+    >>> x = keras.Input((8,), name="x")
+    >>> table = ks.costs(keras.Model(x, keras.layers.Dense(2, name="d")(x)))
     >>> table["d"].macs, table.total_flops, table.unknown
     (16, 34, ())
     """
@@ -129,8 +132,11 @@ class CostTable:
 
         Examples
         --------
-        >>> CostTable("tiny", (CallCosts("x", "InputLayer", "x"),)).to_dict()["name"]
-        ['x']
+        >>> import keras
+        >>> import kerassplit_widget as ks
+        >>> x = keras.Input((8,), name="x")
+        >>> ks.costs(keras.Model(x, keras.layers.Dense(2, name="d")(x))).to_dict()["name"]
+        ['x', 'd']
         """
         return {column: [getattr(row, column) for row in self.rows] for column in COLUMNS}
 
@@ -145,6 +151,15 @@ class CostTable:
         size = bytes_text(self.total_param_bytes)
         return f"{self.model}: {len(self)} calls, {count_text(self.total_params)} parameters ({size}), {work}{batch}"
 
+    def _note(self) -> str:
+        """Say why the first work that is unknown is so, and thus what helps."""
+        reasons = [(row.name, row.why) for row in self.rows if row.flops is None and row.why]
+        if not reasons:
+            return ""
+        name, why = reasons[0]
+        others = " Other calls have other reasons, in their .why." if len({each for _, each in reasons}) > 1 else ""
+        return f"The work of {name} is unknown: {why}.{others}"
+
     def _table(self) -> dict[str, Any]:
         total = (
             "total",
@@ -156,7 +171,8 @@ class CostTable:
             _count(self.total_flops),
         )
         rows = [_cells(row) for row in _abbreviated(self.rows)]
-        return {"headers": HEADERS, "rows": rows, "left": 2, "total": total, "sentence": self.sentence()}
+        words = {"sentence": self.sentence(), "note": self._note()}
+        return {"headers": HEADERS, "rows": rows, "left": 2, "total": total, **words}
 
     def __repr__(self) -> str:
         return text_table(**self._table())

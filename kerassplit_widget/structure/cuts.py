@@ -26,6 +26,7 @@ __all__ = [
     "explain",
     "find_call",
     "find_tensor",
+    "known_cut",
     "nearest_candidates",
     "why_not",
 ]
@@ -39,6 +40,15 @@ class Cut:
     ----------
     points : tuple of str
         Names of the calls after which it cuts, in topological order.
+
+    Examples
+    --------
+    >>> import keras
+    >>> import kerassplit_widget as ks
+    >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, name="a"), keras.layers.Dense(2, name="b")])
+    >>> cut = ks.cut_at(model, "a")
+    >>> cut.points, cut.tensors, cut.is_candidate, cut.nbytes(batch_size=2)
+    (('a',), ('a',), True, 24)
     """
 
     graph: LayerGraph = field(compare=False)
@@ -47,21 +57,6 @@ class Cut:
     def __repr__(self) -> str:
         size = f", {bytes_text(self.nbytes())}" if self.tensors else ""
         return f"Cut({', '.join(map(repr, self.points))}: {plural(len(self.tensors), 'tensor')}{size})"
-
-    @classmethod
-    def worked_out(
-        cls,
-        graph: LayerGraph,
-        points: tuple[str, ...],
-        *,
-        head: frozenset[int],
-        tensors: tuple[str, ...],
-        is_candidate: bool,
-    ) -> Cut:
-        """Make a cut of which this is known already, as when all calls are surveyed at once."""
-        cut = cls(graph, points)
-        cut.__dict__.update(head=head, tensors=tensors, is_candidate=is_candidate)
-        return cut
 
     @cached_property
     def head(self) -> frozenset[int]:
@@ -129,7 +124,24 @@ class Cut:
         return sum(known) if len(known) == len(sizes) else None
 
     def describe(self, batch_size: int = 1, most: int | None = None) -> str:
-        """Say in one sentence what crosses here, naming at most so many tensors."""
+        """Say in one sentence what crosses here.
+
+        Parameters
+        ----------
+        batch_size : int
+            For the bytes.
+        most : int, optional
+            How many tensors to name at most; all by default.
+
+        Returns
+        -------
+        str
+
+        Raises
+        ------
+        SplitError
+            If `batch_size` is no whole number above 0.
+        """
         tensors = [self.graph.tensors[name] for name in self.tensors]
         many = f"{len(tensors)} tensors cross" if len(tensors) != 1 else "1 tensor crosses"
         size = bytes_text(self.nbytes(batch_size))
@@ -143,6 +155,20 @@ class Cut:
         if self.inputs_also_needed:
             text += f"; the tail also needs the model input {listed(self.inputs_also_needed)}"
         return text + "."
+
+
+def known_cut(
+    graph: LayerGraph,
+    points: tuple[str, ...],
+    *,
+    head: frozenset[int],
+    tensors: tuple[str, ...],
+    is_candidate: bool,
+) -> Cut:
+    """Make a cut of which this is known already, as when all calls are surveyed at once."""
+    cut = Cut(graph, points)
+    cut.__dict__.update(head=head, tensors=tensors, is_candidate=is_candidate)
+    return cut
 
 
 def find_call(graph: LayerGraph, name: str) -> str:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from kerassplit_widget.errors import CutError
 from kerassplit_widget.structure.closure import Settled, completed
-from kerassplit_widget.structure.cuts import Cut, cut_at, cut_candidates
+from kerassplit_widget.structure.cuts import Cut, cut_at, cut_candidates, known_cut
 from kerassplit_widget.structure.graph import LayerGraph
 
 __all__ = ["Place", "survey"]
@@ -90,7 +90,7 @@ def survey(graph: LayerGraph) -> Iterator[Place]:
         # What is read of the call itself crosses in any case, so a single tensor is its own.
         alone = len(crossing) == 1 and number in candidates
         inside = frozenset(np.flatnonzero(head).tolist())
-        cut = Cut.worked_out(graph, (name,), head=inside, tensors=crossing, is_candidate=alone)
+        cut = known_cut(graph, (name,), head=inside, tensors=crossing, is_candidate=alone)
         yield Place(cut, "", near)
 
 

@@ -11,7 +11,7 @@ Row = Sequence[str]
 
 
 def text_table(
-    headers: Row, rows: Sequence[Row], *, left: int = 1, total: Row | None = None, sentence: str = ""
+    headers: Row, rows: Sequence[Row], *, left: int = 1, total: Row | None = None, sentence: str = "", note: str = ""
 ) -> str:
     """Write a table as plain text.
 
@@ -27,6 +27,8 @@ def text_table(
         The last row, which sums the others up.
     sentence : str
         Goes above the table.
+    note : str
+        Goes below it.
 
     Returns
     -------
@@ -54,13 +56,13 @@ def text_table(
         ).rstrip()
         for line in lines
     ]
-    return "\n".join([sentence, *text] if sentence else text)
+    return "\n".join([*filter(None, [sentence]), *text, *filter(None, [note])])
 
 
 def html_table(
-    headers: Row, rows: Sequence[Row], *, left: int = 1, total: Row | None = None, sentence: str = ""
+    headers: Row, rows: Sequence[Row], *, left: int = 1, total: Row | None = None, sentence: str = "", note: str = ""
 ) -> str:
-    """Write a table as HTML, as `text_table`. Every cell and the sentence are escaped.
+    """Write a table as HTML, as `text_table`. Every cell, the sentence and the note are escaped.
 
     Examples
     --------
@@ -76,10 +78,10 @@ def html_table(
         )
         return f"<tr>{row}</tr>"
 
-    above = f"<p>{html.escape(sentence)}</p>" if sentence else ""
+    above, below = (f"<p>{html.escape(text)}</p>" if text else "" for text in (sentence, note))
     body = "".join(line(row, "td") for row in rows)
     foot = f"<tfoot>{line(total, 'th')}</tfoot>" if total is not None else ""
-    return f"{above}<table><thead>{line(headers, 'th')}</thead><tbody>{body}</tbody>{foot}</table>"
+    return f"{above}<table><thead>{line(headers, 'th')}</thead><tbody>{body}</tbody>{foot}</table>{below}"
 
 
 def _checked(headers: Row, rows: Sequence[Row], total: Row | None) -> list[Row]:

@@ -41,12 +41,13 @@ def test_every_block_is_of_a_kind_that_is_checked(path):
 @pytest.mark.parametrize("path", PAGES, ids=page_name)
 def test_commands_exist(path):
     text = path.read_text()
-    commands = shell_lines(text) + re.findall(r"`(make [\w-]+)[^`]*`", text)
+    commands = shell_lines(text) + re.findall(r"`(make [\w-]+|pip install [^`]+)[^`]*`", text)
     for line in commands:
         words = [word for word in line.split() if "=" not in word]  # settings such as DEMO_SERVE=0
         if words[0] == "make":
             assert words[1] in make_targets(), line
         elif words[:2] == ["pip", "install"]:
+            assert "[" not in line or '"' in line, f"zsh takes [] for a pattern: {line}"
             asked = re.search(r"\[([\w,-]+)\]", line)
             assert set(asked[1].split(",") if asked else ()) <= extras(), line
         elif words[:2] == ["python", "-m"]:

@@ -69,6 +69,12 @@ def test_a_bad_argument_is_no_fault_of_the_model(ask):
     assert type(caught.value) is ks.SplitError
 
 
+@pytest.mark.parametrize("shape", [(3, 3), (8, 8, 1)])
+def test_shapes_that_do_not_fit_say_which_would(shape):
+    with pytest.raises(ks.SplitError, match="Give 4 dimensions, or 3 without the batch, the known ones as they are"):
+        ks.read(zoo.unknown_dims(), input_shapes=shape)
+
+
 @pytest.mark.parametrize("table", [ks.read, ks.costs], ids=["read", "costs"])
 def test_a_call_that_there_is_not_is_told_with_the_closest(table):
     with pytest.raises(PointError, match=r"'convv'.*The closest name is 'conv'"):

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from keras import layers, ops
 
-from kerassplit_widget.errors import ModelError
+from kerassplit_widget.errors import ModelError, SplitError
 from kerassplit_widget.models import keras_internals as internals
 from kerassplit_widget.models.counting import costs, count_reading
 from kerassplit_widget.models.counting.ops import einsum_work
@@ -357,7 +357,7 @@ def test_shapes_reach_into_nested_models():
 
 @pytest.mark.parametrize("batch_size", [0, -1, 1.5, "2"])
 def test_bad_batch_sizes(batch_size):
-    with pytest.raises(ModelError, match="batch_size= is a whole number, at least 1; found"):
+    with pytest.raises(SplitError, match="batch_size= is a whole number, at least 1; found"):
         costs(zoo.sequential(), batch_size=batch_size)
 
 

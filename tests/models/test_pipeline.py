@@ -278,6 +278,8 @@ def test_what_it_refuses(stand_in):
         RayPipeline(split, options=[{}, {"num_cpus": 99}], start_timeout=6)
     with pytest.raises(PipelineError, match="options= has 1 entries, but the split has 2 parts"):
         RayPipeline(split, options=[{}])
+    with pytest.raises(SplitError, match=r"found Sequential: .*Give ks\.split\(model, cuts\)\."):
+        RayPipeline(zoo.sequential())
     with RayPipeline(split) as pipeline:
         with pytest.raises(SplitError, match="The model takes"):
             pipeline({"y": np.ones((1, 6), "float32")})

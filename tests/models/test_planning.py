@@ -615,7 +615,7 @@ def test_the_table_of_a_plan():
     text = repr(plan).splitlines()
     assert text[0] == "2 parts, the largest takes 2.01 s (proved optimal); cut after b."
     assert text[1].split() == [
-        "part", "calls", "parameters", "FLOPs", "computing", "received", "sent", "load", "memory",
+        "part", "computed", "calls", "parameters", "FLOPs", "computing", "received", "sent", "load", "memory",
     ]  # fmt: skip
     assert " ".join(text[2].split()) == "part_1 2 144 272 2.00 s 0 B 32 B 2.01 s 576 B"
     assert len({len(line) for line in text[1:]}) == 1

@@ -58,6 +58,15 @@ def test_runs_from_top_to_bottom(path, tmp_path):
     for name, cell in cells.items():
         if re.search(r"^ks\.plot|^figure, ax", cell.source, re.MULTILINE):
             assert any("image/png" in output.get("data", {}) for output in cell.outputs), f"cell {name} shows no figure"
+    for name, cell in cells.items():
+        said = "".join(output.text for output in cell.outputs if output.get("name") == "stderr")
+        assert not list(filter(is_warning, said.splitlines())), f"cell {name} warns: {said}"
+
+
+def is_warning(line):
+    """What TensorFlow's C++ says as it starts ("WARNING: All log messages") is none."""
+    # Keras says of any model that it destroys the mask of what it is called on; parts take the mask beside.
+    return "Warning: " in line and "(of type Functional) was passed an input with a mask" not in line
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=named)

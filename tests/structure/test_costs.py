@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from kerassplit_widget.errors import PointError
@@ -26,6 +28,15 @@ def test_unknown_is_never_zero():
     assert table.sentence() == "tiny: 3 calls, 21 parameters (84 B), at least 34 FLOPs; unknown: odd"
     row = next(line for line in repr(table).splitlines() if line.startswith("odd"))
     assert row.split() == ["odd", "Odd", "3", "12", "B", "size", "unknown", "unknown", "unknown"]
+
+
+def test_why_something_is_unknown_stands_below_the_table():
+    table = CostTable("tiny", (X, DENSE, STRANGE))
+    assert repr(table).splitlines()[-1] == "The work of odd is unknown: nobody knows."
+    assert table._repr_html_().endswith("<p>The work of odd is unknown: nobody knows.</p>")
+    more = CostTable("tiny", (STRANGE, replace(STRANGE, name="other", why="it is secret")))
+    assert repr(more).endswith("unknown: nobody knows. Other calls have other reasons, in their .why.")
+    assert repr(CostTable("tiny", (X, DENSE))).splitlines()[-1].startswith("total")
 
 
 def test_unknown_bytes_of_parameters():

@@ -43,6 +43,11 @@ def test_html_has_the_sentence_the_rows_and_the_total_in_its_foot():
     )
 
 
+def test_a_note_goes_below():
+    assert text_table(("a",), [("x",)], total=("y",), sentence="One.", note="<n>").splitlines()[-2:] == ["y", "<n>"]
+    assert html_table(("a",), [("x",)], note="<n>").endswith("</tbody></table><p>&lt;n&gt;</p>")
+
+
 @pytest.mark.parametrize("write", [text_table, html_table])
 @pytest.mark.parametrize("wrong", [{"rows": [("a", "b")]}, {"rows": [], "total": ("a",)}])
 def test_rows_of_another_length_are_refused(write, wrong):

@@ -104,8 +104,9 @@ def plot_landscape(
     Examples
     --------
     >>> import keras
+    >>> import kerassplit_widget as ks
     >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, name="a"), keras.layers.Dense(2)])
-    >>> figure = plot_landscape(model, cuts=["a"])
+    >>> figure = ks.plot_landscape(model, cuts=["a"])
     >>> [axes.get_ylabel() for axes in figure.axes]
     ['bytes crossing', 'before, %']
     """

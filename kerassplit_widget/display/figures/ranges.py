@@ -36,7 +36,9 @@ def piece(graph: LayerGraph, first: str | None, last: str | None) -> tuple[Layer
     --------
     >>> from kerassplit_widget.structure.graph import Tensor
     >>> calls = tuple(
-    ...     Call(f"c{i}", "Dense", f"c{i}", (f"c{i - 1}",) * bool(i), (Tensor(f"c{i}", f"c{i}", 0, (1,), "bool"),))
+    ...     Call(
+    ...         f"c{i}", "Dense", f"c{i}", (f"c{i - 1}",) * bool(i), (Tensor(f"c{i}", f"c{i}", 0, (1,), "bool"),),
+    ...         is_input=i == 0)
     ...     for i in range(6))
     >>> found, outside = piece(LayerGraph("chain", calls, ("c0",), ("c5",)), "c2", "c4")
     >>> found.names, outside

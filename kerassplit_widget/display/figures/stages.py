@@ -10,6 +10,7 @@ from kerassplit_widget.display.figures import palette
 from kerassplit_widget.display.figures.pages import Page, checked_width
 from kerassplit_widget.display.figures.scales import load_axis
 from kerassplit_widget.display.figures.words import text_width
+from kerassplit_widget.errors import SplitError
 from kerassplit_widget.models.planning import Plan
 from kerassplit_widget.structure.text import bytes_text, seconds_text
 
@@ -51,16 +52,20 @@ def plot_stages(plan: Plan, *, width: float | None = None) -> Figure:
     Raises
     ------
     SplitError
-        If `width` is no number from 1 to 100.
+        If it is no `Plan`, or `width` is no number from 1 to 100.
 
     Examples
     --------
     >>> import keras
-    >>> from kerassplit_widget.models.planning import plan
+    >>> import kerassplit_widget as ks
     >>> model = keras.Sequential([keras.Input((4,)), *(keras.layers.Dense(8, name=f"d{i}") for i in range(6))])
-    >>> [label.get_text() for label in plot_stages(plan(model, parts=3)).axes[0].get_yticklabels()]
+    >>> [label.get_text() for label in ks.plot_stages(ks.plan(model, parts=3)).axes[0].get_yticklabels()]
     ['part_1', 'part_2', 'part_3']
     """
+    if not isinstance(plan, Plan):
+        raise SplitError(
+            f"The stages are those of a Plan; found {type(plan).__name__}: {plan!r:.80}. Give ks.plan(model, parts=4)."
+        )
     inches = checked_width(width) or 5.0
     names = [stage.part for stage in plan.stages]
     left = 0.2 + max(text_width(name, _SIZE) for name in names) / 72
@@ -88,11 +93,13 @@ def plot_stages(plan: Plan, *, width: float | None = None) -> Figure:
             zorder=2,
         )
         starts = [start + amount for start, amount in zip(starts, amounts, strict=True)]
+    largest = max([*starts, 1e-12])
+    lines = _lines(plan, unit)
     for i, total in enumerate(starts):
         text = bytes_text(round(total)) if of_memory else seconds_text(total)
         axes.annotate(
             text,
-            (total, i),
+            (_clear(total, text_width(text, _SMALL) * 1.02 * largest / (72 * wide), lines), i),
             xytext=(3, 0),
             textcoords="offset points",
             va="center",
@@ -101,12 +108,12 @@ def plot_stages(plan: Plan, *, width: float | None = None) -> Figure:
             bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.8},
             zorder=4,
         )
-    largest = max([*starts, 1e-12])
     axes.set_xlim(0, 1.02 * largest)
     axes.set_ylim(len(names) - 0.5, -0.5)
     axes.set_yticks(range(len(names)), names, parse_math=False)
     load_axis(axes.xaxis, largest, unit, wide)
-    _draw_bound(axes, plan, unit)
+    for label, (at, style) in lines.items():
+        axes.axvline(at, color=palette.INK, linewidth=0.7, linestyle=style, zorder=3, label=label)
     axes.tick_params(labelsize=_SMALL, length=3, width=0.6, colors=palette.DIM, labelcolor=palette.INK)
     axes.tick_params(axis="y", length=0, labelsize=_SIZE)
     axes.spines[["top", "right", "left"]].set_visible(False)
@@ -141,13 +148,20 @@ def _times(plan: Plan) -> dict[str, list[float]]:
     return {"computing": works, "receiving": received, "sending": sent, "waiting for the link": rest}
 
 
-def _draw_bound(axes: Axes, plan: Plan, unit: str) -> None:
-    """Draw the value and the bound where they are loads of a part."""
+def _lines(plan: Plan, unit: str) -> dict[str, tuple[float, str]]:
+    """Tell where the value and the bound are drawn, and how: where they are loads of a part."""
     if plan.objective == "latency" or plan.unit != unit:
-        return
-    axes.axvline(plan.value, color=palette.INK, linewidth=0.7, zorder=3, label="largest part")
-    if not plan.proved:
-        axes.axvline(plan.bound, color=palette.INK, linewidth=0.7, linestyle="--", zorder=3, label="proved bound")
+        return {}
+    lines = {"largest part": (plan.value, "-")}
+    return lines if plan.proved else lines | {"proved bound": (plan.bound, "--")}
+
+
+def _clear(start: float, width: float, lines: dict[str, tuple[float, str]]) -> float:
+    """Move a label that a line would run through behind that line."""
+    for at, _ in sorted(lines.values()):
+        if start < at < start + 1.2 * width:  # with the gap before the label, and one behind it
+            start = at
+    return start
 
 
 def _draw_legend(figure: Page, axes: Axes, left: float, high: float) -> None:

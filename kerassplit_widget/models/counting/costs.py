@@ -6,7 +6,7 @@ import math
 from dataclasses import replace
 from typing import Any
 
-from kerassplit_widget.errors import ModelError, first_line
+from kerassplit_widget.errors import first_line
 from kerassplit_widget.models.counting.counter import Counter
 from kerassplit_widget.models.counting.shapes import Shapes
 from kerassplit_widget.models.counting.work import Unknown
@@ -46,7 +46,9 @@ def costs(
     Raises
     ------
     ModelError
-        If it is not a Keras model, its graph is not known, or `batch_size` is no whole number above 0.
+        If it is not a Keras model, or its graph is not known.
+    SplitError
+        If another argument makes no sense.
 
     Notes
     -----
@@ -75,12 +77,13 @@ def costs(
     Examples
     --------
     >>> import keras
+    >>> import kerassplit_widget as ks
     >>> x = keras.Input((4,), name="x")
-    >>> table = costs(keras.Model(x, keras.layers.Dense(3, name="d")(x)), batch_size=2)
+    >>> table = ks.costs(keras.Model(x, keras.layers.Dense(3, name="d")(x)), batch_size=2)
     >>> table["d"].params, table["d"].param_bytes, table["d"].output_bytes, table["d"].macs, table["d"].flops
     (15, 60, 24, 24, 54)
     """
-    batch_size = whole_number("batch_size", batch_size, error=ModelError)
+    batch_size = whole_number("batch_size", batch_size)
     return count_reading(read_steps(model, expand=expand, input_shapes=input_shapes), batch_size)
 
 

@@ -33,7 +33,8 @@ def random_batches(split: Split, rounds: int, seed: int) -> list[Any]:
     """Make so many random inputs that fit a model's input specs, in batches.
 
     The first two are one batch: in a batch of one, what is wrong from example to example is not seen. That is not so
-    where something on the way is made for one size of batch; what is made of constants alone, such as positions, is not.
+    where something on the way is made for one size of batch. What is made of constants alone, such as
+    positions, does not count.
     """
     reading = split.reading
     assert reading is not None  # `split.model` was there
