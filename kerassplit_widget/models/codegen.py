@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 from collections.abc import Iterable, Mapping, Sequence
 
 from kerassplit_widget.errors import NamingError
@@ -23,7 +24,7 @@ def split_code(
     cuts : sequence of sequences of str
         The points of each cut.
     model : str
-        Variable that holds the model.
+        Variable that holds the model, which may be an attribute: ``self.model``.
     names : sequence of str, optional
         Variables for the parts; by default ``part_1``, ``part_2``, …
     options : mapping of str to object, optional
@@ -37,7 +38,8 @@ def split_code(
     Raises
     ------
     NamingError
-        If there is not one name for each part.
+        If there is not one name for each part, or one is none that Python takes, is given twice, or is that of the
+        split itself.
 
     Examples
     --------
@@ -47,6 +49,8 @@ def split_code(
     split = ks.split(model, ["a", ("b", "c")])
     part_1, part_2, part_3 = split
     """
+    if not isinstance(model, str) or not all(map(_is_name, model.split("."))):
+        raise NamingError(f"model= is the variable that holds the model; found {model!r:.80}.")
     if not cuts:
         why = "no cut is placed: here a single tensor would cross"
         return f"import kerassplit_widget as ks\n\nks.cut_candidates({model})  # {why}"
@@ -54,12 +58,22 @@ def split_code(
         names = [f"part_{i}" for i in range(1, len(cuts) + 2)]
     if isinstance(names, str) or not isinstance(names, Iterable) or len(names := list(names)) != len(cuts) + 1:
         raise NamingError(f"names= has one name for each of the {len(cuts) + 1} parts, in a list; found {names!r:.80}.")
+    for name in names:
+        if not isinstance(name, str) or not _is_name(name):
+            raise NamingError(f"names= are variables for the parts; {name!r:.80} is no name that Python takes.")
+        if name in ("ks", "split") or names.count(name) > 1:
+            why = "is given twice" if names.count(name) > 1 else "has another meaning in the code"
+            raise NamingError(f"names= are variables for the parts; {name!r:.80} {why}. Choose another.")
     entries = [_quoted(points[0]) if len(points) == 1 else f"({', '.join(map(_quoted, points))})" for points in cuts]
     listed = f"[{', '.join(entries)}]"
     if len(listed) > 70:
         listed = "[\n" + "".join(f"    {entry},\n" for entry in entries) + "]"
     given = "".join(f", {key}={value!r}" for key, value in (options or {}).items())
     return f"import kerassplit_widget as ks\n\nsplit = ks.split({model}, {listed}{given})\n{', '.join(names)} = split"
+
+
+def _is_name(text: str) -> bool:
+    return text.isidentifier() and not keyword.iskeyword(text)
 
 
 def _quoted(name: str) -> str:

@@ -34,6 +34,116 @@ def test_join_sees_parts_that_were_trained():
     assert [layer.name for layer in joined.layers] == [layer.name for layer in model.layers]
 
 
+def tied_around(make):
+    """Call one layer before and after a cut at ``r``."""
+    tied, x = make(), keras.Input((8,), name="x")
+    return keras.Model(x, keras.layers.Dense(2, name="o")(tied(keras.layers.ReLU(name="r")(tied(x)))))
+
+
+class Scaled(keras.layers.Layer):
+    """Has no configuration, an attribute, and a layer inside."""
+
+    more = 0.0
+
+    def __init__(self, scale, function, **kwargs):
+        super().__init__(**kwargs)
+        self.scale, self.function = scale, function
+        self.inner = keras.layers.Dense(8, activation="relu", name="inner")
+
+    def call(self, x):
+        return self.function(self.inner(x)) * self.scale + self.more
+
+
+def dense():
+    return keras.layers.Dense(8, activation="relu", name="tied")
+
+
+def scaled():
+    return Scaled(2.0, keras.ops.sin, name="tied")
+
+
+class Doubling:
+    by = 2.0
+
+    def __call__(self, x):
+        return x * self.by
+
+
+class Halving(Doubling):
+    by = 0.5
+
+
+def doubling():
+    return Scaled(2.0, Doubling(), name="tied")
+
+
+def with_tanh(layer):
+    layer.activation = keras.activations.tanh
+
+
+@pytest.mark.parametrize("number", [0, 1])
+@pytest.mark.parametrize("weights", ["share", "copy"])
+@pytest.mark.parametrize(
+    ("make", "change"),
+    [
+        (dense, with_tanh),
+        (scaled, lambda layer: setattr(layer, "scale", 3.0)),
+        (scaled, lambda layer: setattr(layer, "function", keras.ops.cos)),
+        (scaled, lambda layer: setattr(layer, "function", Doubling())),
+        (doubling, lambda layer: setattr(layer, "function", Halving())),
+        (scaled, lambda layer: with_tanh(layer.inner)),
+        (scaled, lambda layer: setattr(layer, "more", 1.0)),
+        (dense, lambda layer: setattr(layer, "call", keras.ops.sin)),
+    ],
+    ids=["activation", "attribute", "function", "object for function", "object", "inside", "of the class", "call"],
+)
+def test_join_sees_a_tied_layer_that_was_changed_in_one_part(make, change, number, weights, tmp_path):
+    split = ks.split(tied_around(make), ["r"], weights=weights)
+    x = np.random.default_rng(0).normal(size=(6, 8)).astype("float32")
+    assert [layer.name for layer in split.join().layers] == ["x", "tied", "r", "o"]
+    change(split[number].get_layer("tied"))
+    assert not equal(split(x), split.model(x))
+    joined = split.join()
+    assert equal(joined(x), split(x))
+    assert [layer.name for layer in joined.layers] == ["x", "tied", "r", "tied_2", "o"]
+    assert len(joined.weights) == len(split.model.weights)  # they are tied still
+    if change is with_tanh:
+        split.save(tmp_path / "s")
+        loaded = ks.Split.load(tmp_path / "s")
+        assert equal(loaded.join()(x), split(x)) and loaded.tied == {"tied": (0, 1)}
+
+
+def test_join_makes_one_layer_of_what_was_not_changed():
+    inside = keras.Input((8,))
+    for make in (
+        lambda: keras.Model(inside, keras.layers.Add()([dense()(inside), keras.ops.sin(inside) * 2]), name="tied"),
+        scaled,
+        doubling,
+        lambda: keras.layers.Dropout(0.5, seed=1, name="tied"),
+        lambda: keras.layers.Lambda(lambda x: keras.ops.sin(x), name="tied"),
+        lambda: keras.Sequential([dense(), keras.layers.BatchNormalization(name="b")], name="tied"),
+    ):
+        for weights in ("share", "copy"):
+            joined = ks.split(tied_around(make), ["r"], weights=weights).join()
+            assert [layer.name for layer in joined.layers] == ["x", "tied", "r", "o"]
+
+
+def test_join_keeps_what_is_frozen_in_one_part_only():
+    split = ks.split(tied_around(lambda: keras.layers.BatchNormalization(name="tied")), ["r"], weights="copy")
+    split[0].trainable = False
+    x = np.random.default_rng(0).normal(size=(6, 8)).astype("float32")
+    expected = split(x, training=True)
+    split = ks.split(split.model, ["r"], weights="copy")
+    split[0].trainable = False
+    assert equal(split.join()(x, training=True), expected)
+
+
+@pytest.mark.parametrize("name", ["a/b", "", 3])
+def test_join_takes_names_that_keras_takes(name):
+    with pytest.raises(ks.SplitError, match="name= is "):
+        ks.split(zoo.residual(), ["add"]).join(name)
+
+
 def test_a_part_can_be_replaced_by_one_that_takes_and_returns_the_same(tmp_path):
     model = zoo.residual()
     split = ks.split(model, ["add"])
@@ -292,12 +402,41 @@ def test_a_folder_is_a_path():
     for call in (ks.Split.load, ks.split(subtracting(), ["a"]).save):
         with pytest.raises(ks.SplitError, match="give its path; found None"):
             call(None)
+        with pytest.raises(ks.SplitError, match="give its path; found an empty one"):
+            call("")
 
 
 def test_as_keras_a_split_takes_a_list_of_one_tensor():
     model = subtracting()
     given = np.ones((2, 4), "float32")
     assert equal(ks.split(model, [("a", "b")])([given]), model([given]))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "int32", "float16"])
+@pytest.mark.parametrize("given", ["float32", "float64", "int64"])
+def test_an_input_that_is_an_output_is_cast_as_the_model_casts_it(dtype, given, tmp_path):
+    """With direct wiring no part takes it."""
+    x = keras.Input((4, 1), dtype=dtype, name="x")
+    y = keras.layers.Flatten(name="f")(keras.ops.cast(x, "float32"))
+    model = keras.Model(x, {"o": keras.layers.Dense(2, name="o")(y), "x": x})
+    split = ks.split(model, ["f"], wiring="direct")
+    split.save(tmp_path / "s")
+    for data in (np.full((3, 4, 1), 1.7).astype(given), np.full((3, 4), 1.7).astype(given)):  # Keras adds a dimension
+        expected = model(data)["x"]
+        for found in (split(data)["x"], ks.Split.load(tmp_path / "s")(data)["x"]):
+            assert found.dtype == expected.dtype == dtype and np.array_equal(found, expected)
+        assert split.verify(data).ok
+
+
+def test_arrays_of_objects_are_taken_as_the_model_takes_them():
+    """``DataFrame.to_numpy()`` gives such arrays where columns are of several dtypes."""
+    model, data = subtracting(), np.arange(8).reshape(2, 4).astype(object)
+    data[0, 0] = 1.5
+    split = ks.split(model, [("a", "b")])
+    assert equal(split(data), model(data)) and split.verify(data).exact
+    data[0, 0] = "a word"
+    with pytest.raises(ks.SplitError, match=r"'x' is an array of objects that are no float32 .*: give numbers"):
+        split(data)
 
 
 LOAD = """

@@ -242,6 +242,26 @@ def test_the_code_makes_the_same_split_again():
     assert split.code(model="net", names=["a", "b", "c"]).endswith("a, b, c = split")
 
 
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ({"names": ["for", "b"]}, "'for' is no name that Python takes"),
+        ({"names": ["1", "b"]}, "'1' is no name that Python takes"),
+        ({"names": ["a", 1]}, "1 is no name that Python takes"),
+        ({"names": ["a", "a"]}, "'a' is given twice"),
+        ({"names": ["split", "b"]}, "'split' has another meaning in the code"),
+        ({"model": "1x"}, "model= is the variable that holds the model; found '1x'"),
+        ({"model": None}, "found None"),
+    ],
+    ids=str,
+)
+def test_code_that_python_would_not_take_is_not_written(asked, words):
+    split = ks.split(zoo.residual(), ["add"])
+    with pytest.raises(ks.SplitError, match=words):
+        split.code(**asked)
+    assert "ks.split(self.model, " in split.code(model="self.model")
+
+
 def test_the_code_has_the_options(tmp_path):
     model = zoo.nested()
     options = {"weights": "copy", "wiring": "direct", "prefix": "p_", "expand": ["backbone"]}

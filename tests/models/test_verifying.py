@@ -1,5 +1,7 @@
 """A proof compares like with like, on inputs that fit, and leaves no trace; on nothing it proves nothing."""
 
+import re
+
 import keras
 import numpy as np
 import pytest
@@ -53,6 +55,83 @@ def test_seeds_are_whole_numbers():
 def test_data_that_prove_nothing_are_refused(data, message):
     with pytest.raises(ks.SplitError, match=message):
         ks.split(chain(), ["a"]).verify(data)
+
+
+def proved_nothing(split, *data):
+    proof = split.verify(*data)
+    assert not proof.ok and [check.name for check in proof.checks if not check.ok] == ["output values"]
+    return proof.sentence()
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_outputs_without_a_number_prove_nothing(value):
+    split = ks.split(chain(), ["a"], weights="copy")
+    split[1].get_layer("b").kernel.assign(ones(4, 4))  # and are equal in spite of that
+    words = r"output values: c of the model is NaN or infinite everywhere on these inputs; give others: verify\(data="
+    assert re.search(words, proved_nothing(split, np.full((3, 4), value, "float32")))
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(4, name="a"), layers.Lambda(no_number, name="n")])
+    assert "n of the model is NaN" in proved_nothing(ks.split(model, ["a"]))
+
+
+def no_number(x):
+    return keras.ops.log(-1 - keras.ops.abs(x))
+
+
+def test_one_of_several_outputs_without_a_number_proves_nothing():
+    x = keras.Input((4,), name="x")
+    a = layers.Dense(4, name="a")(x)
+    outputs = [layers.Lambda(no_number, name="n")(a), a, layers.Lambda(no_number, name="m")(a)]
+    assert "n and m of the model is NaN" in proved_nothing(ks.split(keras.Model(x, outputs), ["a"]))
+
+
+def test_some_numbers_prove_something():
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(4, name="a"), layers.Lambda(keras.ops.log, name="n")])
+    split = ks.split(model, ["a"])
+    assert np.isnan(model(np.eye(4))).any() and split.verify(np.eye(4, dtype="float32")).exact
+    assert split.verify(iter([ones(2, 4) * np.nan, np.eye(4, dtype="float32")])).exact  # a single batch may be empty
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"save": "yes"}, "save= is True or False; found 'yes'"),
+        ({"save": 1}, "save= is True or False; found 1"),
+        ({"progress": 3}, r"progress= is called as progress\(done, total, what\); found 3"),
+    ],
+    ids=str,
+)
+def test_wrong_arguments_are_told(wrong, words):
+    with pytest.raises(ks.SplitError, match=words):
+        ks.split(chain(), ["a"]).verify(**wrong)
+    assert ks.split(chain(), ["a"]).verify(save=np.bool_(True)).ok
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda model: setattr(model.get_layer("a"), "trainable", False), "trainable of 'a' changed since the split"),
+        (lambda model: setattr(model.get_layer("b"), "name", "z"), r"the name of 'b' \('z' now\) changed"),
+        (lambda model: setattr(model, "trainable", False), "trainable of 'chain', .* and 2 more changed"),
+        (lambda model: model.get_layer("b")(keras.Input((4,))), "the calls of 'b' changed"),
+    ],
+    ids=["frozen", "renamed", "all frozen", "called"],
+)
+def test_what_has_changed_in_the_model_is_named(change, words):
+    model = chain()
+    split = ks.split(model, ["a"])
+    change(model)
+    proof = split.verify()
+    assert not proof.ok and re.search(words + ".*; split again to prove it", proof.sentence())
+
+
+class Twice(layers.Layer):
+    def call(self, x):
+        return x * 2
+
+
+def test_layers_of_ones_own_are_saved_and_loaded():
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(4, name="a"), Twice(name="t")])
+    assert ks.split(model, ["a"]).verify(save=True).ok
 
 
 # Data that come batch by batch

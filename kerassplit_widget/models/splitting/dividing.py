@@ -36,7 +36,7 @@ def split(
     Parameters
     ----------
     model : keras.Model
-        A Functional model or a built Sequential.
+        A Functional model, a Sequential whose input shape is known, or a subclassed model that was called on data.
     cuts : list or Plan
         Each entry is a point (name of a call, layer, or `KerasTensor`), a tuple of points, or a `Cut`. The order does
         not matter and equal cuts count once. With k cuts there are k + 1 parts. A `Plan` stands for its cuts and,
@@ -67,15 +67,19 @@ def split(
     PointError
         If a point is not in the model.
     CutError
-        If a part would be empty.
+        If a part would be empty or return nothing, or cuts contradict each other.
+    SplitError
+        If another argument makes no sense: `weights`, `wiring`, `prefix`, `expand`, `input_shapes`.
 
     Examples
     --------
-    >>> import keras, numpy as np
+    >>> import keras
+    >>> import numpy as np
+    >>> import kerassplit_widget as ks
     >>> x = keras.Input((4,))
     >>> y = keras.layers.Dense(3, name="middle")(x)
     >>> model = keras.Model(x, keras.layers.Dense(2)(y))
-    >>> part_1, part_2 = split(model, ["middle"])
+    >>> part_1, part_2 = ks.split(model, ["middle"])
     >>> data = np.ones((1, 4), "float32")
     >>> bool(np.all(part_2(part_1(data)) == model(data)))
     True

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+import os
 import re
 import tempfile
+import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -15,47 +17,46 @@ from typing import Any
 import keras
 
 import kerassplit_widget
-from kerassplit_widget.errors import SplitError
+from kerassplit_widget.errors import SplitError, first_line
 from kerassplit_widget.models import keras_internals as internals
-from kerassplit_widget.models.splitting.manifest import Manifest, Spec
-from kerassplit_widget.models.splitting.ties import Place, find_ties, tie
-from kerassplit_widget.structure.text import listed
-from kerassplit_widget.structure.wiring import Wire
+from kerassplit_widget.models.splitting.manifest import Manifest
+from kerassplit_widget.models.splitting.records import FILE, FORMAT, VERSION, from_json, plain, to_json
+from kerassplit_widget.models.splitting.replacing import locked, put_in_place, refuse_to_replace, scratch_in
+from kerassplit_widget.models.splitting.ties import find_ties, tie
 
-__all__ = ["load_split", "own_classes", "save_split", "split_from_bytes", "split_to_bytes"]
+__all__ = ["load_split", "save_split", "split_from_bytes", "split_to_bytes"]
 
-FORMAT, VERSION, FILE = "kerassplit-split", 1, "manifest.json"
-_OWN_FILES = rf"{re.escape(FILE)}|part_\d+\.keras"
+RETRIES = 10
+"""How often a folder is read again if it was saved to meanwhile; only where there are no locks."""
 
 
 def save_split(folder: str | PathLike[str], manifest: Manifest, parts: Sequence[keras.Model]) -> None:
     """Write a split to a folder, complete or not at all. See `Split.save`."""
     target = _path(folder)
-    _refuse_to_replace(target)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent) as scratch:
-        new, old = Path(scratch) / "new", Path(scratch) / "old"
-        new.mkdir()
-        entries: list[dict[str, Any]] = []
-        for i, part in enumerate(parts, 1):
-            file = new / f"part_{i}.keras"
-            try:
-                part.save(file)
-            except Exception as error:
-                raise SplitError(
-                    f"Part {i} cannot be saved, and nothing was written: {_why_not_saved(error)}"
-                ) from error
-            modules = {type(layer).__module__ for layer in part.layers}
-            needs = sorted(each for each in modules if each.startswith(f"{kerassplit_widget.__name__}."))
-            entry: dict[str, Any] = {"file": file.name, "sha256": _digest(file), "needs": needs}
-            if type(part.dtype_policy) is keras.DTypePolicy:  # which Keras does not save
-                entry["dtype_policy"] = part.dtype_policy.name
-            entries.append(entry)
-        text = json.dumps(_to_json(manifest, entries, find_ties(parts)), indent=1, default=_plain)
-        (new / FILE).write_text(text + "\n", encoding="utf-8")
-        if target.exists():
-            target.rename(old)
-        new.rename(target)
+    try:
+        target = _resolved(target)
+        refuse_to_replace(target)
+        new = not target.exists()
+        target.mkdir(parents=True, exist_ok=True)
+        try:
+            with scratch_in(target) as scratch:
+                entries = [_save_part(part, i, scratch) for i, part in enumerate(parts, 1)]
+                ties = find_ties(parts)
+
+                def written(files: Sequence[str]) -> str:
+                    named = [{"file": file, **entry} for file, entry in zip(files, entries, strict=True)]
+                    return json.dumps(to_json(manifest, named, ties), indent=1, default=plain) + "\n"
+
+                put_in_place(target, scratch, [_file_name(i) for i in range(1, len(parts) + 1)], written)
+        except BaseException:
+            if new:
+                with contextlib.suppress(OSError):  # another saver may be at work in it
+                    target.rmdir()
+            raise
+    except OSError as error:
+        raise SplitError(
+            f"A split cannot be saved in {str(target)!r:.200}: {error.strerror or error}. Choose another folder."
+        ) from error
 
 
 def load_split(
@@ -63,11 +64,35 @@ def load_split(
 ) -> tuple[Manifest, list[keras.Model]]:
     """Read a split from a folder. See `Split.load`."""
     source = _path(folder)
+    with locked(source, shared=True):
+        text = _manifest_text(source)
+        for _ in range(RETRIES):
+            try:
+                return _read(source, text, custom_objects, safe_mode)
+            except SplitError:
+                before, text = text, _manifest_text(source)
+                if text == before:
+                    raise
+    raise SplitError(f"{source} is saved to again and again while it is loaded. Load it when that has ended.")
+
+
+def _manifest_text(source: Path) -> str:
     try:
-        data = json.loads((source / FILE).read_text(encoding="utf-8"))
-    except FileNotFoundError:
+        return (source / FILE).read_text(encoding="utf-8")
+    except (FileNotFoundError, NotADirectoryError):
         raise SplitError(f"{source} holds no saved split: there is no {FILE} in it.") from None
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise SplitError(f"{str(source)!r:.200} cannot be read: {error.strerror or error}.") from None
+    except ValueError as error:
+        raise SplitError(f"{source} is damaged: {FILE} cannot be read ({error}). Save the split again.") from None
+
+
+def _read(
+    source: Path, text: str, custom_objects: Mapping[str, Any] | None, safe_mode: bool
+) -> tuple[Manifest, list[keras.Model]]:
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError) as error:
         raise SplitError(f"{source} is damaged: {FILE} cannot be read ({error}). Save the split again.") from None
     if not isinstance(data, dict) or data.get("format") != FORMAT:
         raise SplitError(f"{source / FILE} does not describe a split of this package.")
@@ -77,11 +102,13 @@ def load_split(
             f"({kerassplit_widget.__version__}) reads version {VERSION}. Install the kerassplit-widget that saved it."
         )
     try:
-        manifest, entries, ties = _from_json(data)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        manifest, entries, ties = from_json(data)
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
         what = f"{type(error).__name__}: {error}"
         raise SplitError(f"{source} is damaged: {FILE} is incomplete ({what}). Save the split again.") from None
-    parts = [_load_part(source, entry, custom_objects, safe_mode) for entry in entries]
+    parts: list[keras.Model] = []
+    for entry in entries:  # in a comprehension, warnings would be one frame farther away, or not, by the Python
+        parts.append(_load_part(source, entry, custom_objects, safe_mode))
     manifest.check_parts(parts)
     try:
         parts = list(tie(parts, ties))
@@ -112,25 +139,6 @@ def split_to_bytes(manifest: Manifest, parts: Sequence[keras.Model]) -> dict[str
         return {file.name: file.read_bytes() for file in folder.iterdir()}
 
 
-def own_classes(parts: Sequence[keras.Model]) -> dict[str, type]:
-    """Collect the classes of layers that Keras would not know when it loads parts, by the names it would look for.
-
-    Raises
-    ------
-    SplitError
-        If two have one name.
-    """
-    found: dict[str, type] = {}
-    for cls in dict.fromkeys(type(layer) for part in parts for layer in internals.layers_within(part)):
-        name = keras.saving.get_registered_name(cls)
-        if name == cls.__name__ and not cls.__module__.startswith("keras.") and found.setdefault(name, cls) is not cls:
-            raise SplitError(
-                f"A split is copied and pickled by saving its parts. Two classes of layers are called {name!r}, and "
-                "Keras could not tell them apart: register one with keras.saving.register_keras_serializable()."
-            )
-    return found
-
-
 def split_from_bytes(files: Mapping[str, bytes], classes: Mapping[str, type]) -> tuple[Manifest, list[keras.Model]]:
     """Read a split from its files, with the classes of its layers that Keras does not know.
 
@@ -152,46 +160,87 @@ def split_from_bytes(files: Mapping[str, bytes], classes: Mapping[str, type]) ->
             ) from error
 
 
+def _save_part(part: keras.Model, number: int, folder: Path) -> dict[str, Any]:
+    """Save a part, and return what the manifest says of its file."""
+    file = folder / _file_name(number)
+    try:
+        part.save(file)
+    except Exception as error:
+        raise SplitError(f"Part {number} cannot be saved, and nothing was written: {_why_not_saved(error)}") from error
+    modules = {type(layer).__module__ for layer in part.layers}
+    needs = sorted(each for each in modules if each.startswith(f"{kerassplit_widget.__name__}."))
+    entry: dict[str, Any] = {"sha256": _digest(file), "needs": needs}
+    if type(part.dtype_policy) is keras.DTypePolicy:  # which Keras does not save
+        entry["dtype_policy"] = part.dtype_policy.name
+    return entry
+
+
 def _load_part(
     source: Path, entry: Mapping[str, str], custom_objects: Mapping[str, Any] | None, safe_mode: bool
 ) -> keras.Model:
     file = source / entry["file"]
-    if not file.is_file():
-        raise SplitError(f"{source} is damaged: {file.name} is missing. Save the split again.")
-    if _digest(file) != entry["sha256"]:
-        raise SplitError(f"{source} is damaged: {file.name} has changed since it was saved. Save the split again.")
     try:
-        part = keras.saving.load_model(file, custom_objects=custom_objects, safe_mode=safe_mode)
-    except Exception as error:
-        raise SplitError(f"{file} cannot be loaded: {_why_not_loaded(error, file)}") from error
+        changed = _digest(file) != entry["sha256"]
+    except FileNotFoundError:
+        raise SplitError(f"{source} is damaged: {file.name} is missing. Save the split again.") from None
+    except OSError as error:
+        raise SplitError(f"{str(file)!r:.200} cannot be read: {error.strerror or error}.") from None
+    if changed:
+        raise SplitError(f"{source} is damaged: {file.name} has changed since it was saved. Save the split again.")
+    part = _load_file(file, custom_objects, safe_mode)
     if "dtype_policy" in entry:
         internals.set_policy(part, entry["dtype_policy"])
     return part
 
 
+def _load_file(file: Path, custom_objects: Mapping[str, Any] | None, safe_mode: bool) -> keras.Model:
+    """Load a part; without its loss, metrics and optimizer where these are not known here, as it computes without."""
+
+    def load(**how: Any) -> keras.Model:
+        return keras.saving.load_model(file, custom_objects=custom_objects, safe_mode=safe_mode, **how)
+
+    try:
+        return load()
+    except Exception as error:
+        try:
+            part = load(compile=False)
+        except Exception as because:
+            raise SplitError(f"{file} cannot be loaded: {_why_not_loaded(because, file)}") from because
+        what = f"what cannot be made again here ({first_line(error)})"
+        if name := _unknown(error):
+            what = f"{name!r}, which is not known here"
+        elif _is_unsafe(error):
+            what = "Python code (a lambda), which Split.load never runs"
+    warnings.warn(
+        f"{file.name} was compiled with {what}: it is loaded without its loss, metrics and optimizer. Compile it again "
+        "before you train it.",
+        stacklevel=6,  # where Split.load is called
+    )
+    return part
+
+
+def _file_name(number: int) -> str:
+    return f"part_{number}.keras"
+
+
 def _path(folder: str | PathLike[str]) -> Path:
     try:
-        return Path(folder)
+        path = Path(folder)
     except TypeError:
         raise SplitError(f"A split is kept in a folder: give its path; found {folder!r:.80}.") from None
+    if not str(folder):
+        raise SplitError("A split is kept in a folder: give its path; found an empty one, for here write '.'.")
+    if "\0" in str(path):
+        raise SplitError(f"A split is kept in a folder: no path holds a zero byte; found {folder!r:.80}.")
+    return path
 
 
-def _refuse_to_replace(target: Path) -> None:
-    """Refuse to write where there is something else than a split and nothing beside it."""
-    if not target.exists() or (target.is_dir() and not any(target.iterdir())):
-        return
-    try:
-        data = json.loads((target / FILE).read_text(encoding="utf-8"))
-        ours = isinstance(data, dict) and data.get("format") == FORMAT
-    except (OSError, ValueError):
-        ours = False
-    if not ours:
-        raise SplitError(f"{target} exists and is no saved split; it is left alone. Choose another folder.")
-    if more := sorted(each.name for each in target.iterdir() if not re.fullmatch(_OWN_FILES, each.name)):
-        raise SplitError(
-            f"{target} is a saved split but holds something else: {listed(more)}; it is left alone. "
-            "Move that away or choose another folder."
-        )
+def _resolved(path: Path) -> Path:
+    """Return the folder that a path leads to, which links to it go on leading to."""
+    found = Path(os.path.realpath(path))
+    if path.is_symlink() and not found.exists():
+        raise SplitError(f"{path} is a link to {found}, which is not there. Make that folder, or choose another.")
+    return found
 
 
 def _why_not_saved(error: Exception) -> str:
@@ -203,18 +252,28 @@ def _why_not_saved(error: Exception) -> str:
 
 def _why_not_loaded(error: Exception, file: Path) -> str:
     text = " ".join(str(error).split())
-    if found := re.search(r"Could not locate (?:class|function) '([^']+)'", text):
+    if name := _unknown(error):
         return (
-            f"{found[1]!r} is not known here. Give it, Split.load(folder, custom_objects={{{found[1]!r}: ...}}), or "
+            f"{name!r} is not known here. Give it, Split.load(folder, custom_objects={{{name!r}: ...}}), or "
             "register it with keras.saving.register_keras_serializable() where it is defined, and import that."
         )
-    if re.search(r"safe_mode|unsafe_deserialization", text):
+    if _is_unsafe(error):
         return (
             "it holds Python code (a Lambda layer), which Split.load never runs. If you trust the folder, load the "
             f"parts one by one with Keras and let it: keras.config.enable_unsafe_deserialization(), then "
             f'keras.saving.load_model("{file.name}").'
         )
     return _shortened(text.rpartition("Exception encountered: ")[2])
+
+
+def _unknown(error: Exception) -> str:
+    """Return the name of the class or function that Keras did not find; empty if that is not what went wrong."""
+    found = re.search(r"Could not locate (?:class|function) '([^']+)'", " ".join(str(error).split()))
+    return found[1] if found else ""
+
+
+def _is_unsafe(error: Exception) -> bool:
+    return re.search(r"safe_mode|unsafe_deserialization", str(error)) is not None
 
 
 def _shortened(text: str) -> str:
@@ -224,96 +283,3 @@ def _shortened(text: str) -> str:
 def _digest(file: Path) -> str:
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def _to_json(manifest: Manifest, parts: list[dict[str, Any]], ties: list[list[Place]]) -> dict[str, Any]:
-    return {
-        "format": FORMAT,
-        "version": VERSION,
-        "kerassplit_widget": kerassplit_widget.__version__,
-        "keras": keras.__version__,
-        "model": manifest.model,
-        "cuts": manifest.cuts,
-        "wiring": manifest.wiring,
-        "weights": manifest.weights,
-        "options": manifest.options,
-        "batch_is_fixed": manifest.batch_is_fixed,
-        "inputs": _pack(manifest.inputs),
-        "outputs": _pack(manifest.outputs),
-        "tensors": {name: _spec_entry(spec) for name, spec in manifest.specs.items()},
-        "ties": ties,
-        "parts": [
-            {**entry, "takes": wire.takes, "returns": wire.returns, "calls": wire.calls}
-            for entry, wire in zip(parts, manifest.wires, strict=True)
-        ],
-    }
-
-
-def _from_json(data: Mapping[str, Any]) -> tuple[Manifest, list[dict[str, str]], list[list[Place]]]:
-    specs = {str(name): _spec(entry) for name, entry in data["tensors"].items()}
-    wires = tuple(Wire(tuple(p["takes"]), tuple(p["returns"]), tuple(p["calls"])) for p in data["parts"])
-    files = [{"file": str(part["file"]), "sha256": str(part["sha256"])} for part in data["parts"]]
-    for entry, part in zip(files, data["parts"], strict=True):
-        if "dtype_policy" in part:  # splits saved before had none
-            entry["dtype_policy"] = keras.dtype_policies.get(str(part["dtype_policy"])).name
-        if Path(entry["file"]).name != entry["file"]:
-            raise ValueError(f"{entry['file']!r} is no file of the folder")
-    inputs, outputs = _unpack(data["inputs"]), _unpack(data["outputs"])
-    known = set(keras.tree.flatten(inputs))
-    for wire in wires:
-        if not known.issuperset(wire.takes):
-            raise ValueError(f"nothing gives {sorted(set(wire.takes) - known)}")
-        known.update(wire.returns)
-    if not known.issuperset(keras.tree.flatten(outputs)) or not specs.keys() >= known:
-        raise ValueError(f"{len(wires)} parts do not give all outputs")
-    manifest = Manifest(
-        model=str(data["model"]),
-        cuts=tuple(tuple(map(str, points)) for points in data["cuts"]),
-        wiring={"relay": "relay", "direct": "direct"}[data["wiring"]],
-        wires=wires,
-        inputs=inputs,
-        outputs=outputs,
-        specs=specs,
-        weights=str(data["weights"]),
-        options=dict(data["options"]),
-        batch_is_fixed=bool(data.get("batch_is_fixed", False)),  # splits saved before had none
-    )
-    ties = [[Place(int(part), str(layer), int(index)) for part, layer, index in places] for places in data["ties"]]
-    if any(not 0 <= place.part < len(files) for places in ties for place in places) or not all(ties):
-        raise ValueError("a tie names no part")
-    return manifest, files, ties
-
-
-def _plain(value: Any) -> Any:
-    """Write what options may be and JSON has not: a set of names, a whole number of NumPy."""
-    return sorted(value) if isinstance(value, set | frozenset) else int(value)
-
-
-def _spec_entry(spec: Spec) -> dict[str, Any]:
-    return {key: value for key, value in asdict(spec).items() if key != "declared" or value is not None}
-
-
-def _spec(entry: Mapping[str, Any]) -> Spec:
-    declared = entry.get("declared")
-    if declared is not None:
-        shape, dtype = declared
-        declared = tuple(shape), str(dtype)
-    return Spec(tuple(entry["shape"]), str(entry["dtype"]), entry["nbytes"], declared)
-
-
-def _pack(structure: Any) -> Any:
-    """Write a structure so that JSON keeps lists and tuples apart."""
-    if isinstance(structure, dict):
-        return {"dict": {key: _pack(value) for key, value in structure.items()}}
-    if isinstance(structure, list | tuple):
-        return {"tuple" if isinstance(structure, tuple) else "list": [_pack(value) for value in structure]}
-    return structure
-
-
-def _unpack(data: Any) -> Any:
-    if isinstance(data, str):
-        return data
-    ((kind, content),) = data.items()
-    if kind == "dict":
-        return {key: _unpack(value) for key, value in content.items()}
-    return {"list": list, "tuple": tuple}[kind](map(_unpack, content))

@@ -11,6 +11,7 @@ from kerassplit_widget.models import keras_internals as internals
 from kerassplit_widget.models.keras_internals import Operation
 from kerassplit_widget.models.masks import AttachMask, CopyTensor, TakeMask
 from kerassplit_widget.models.reading import Reading, Step, read_steps
+from kerassplit_widget.models.splitting.sameness import same_layer
 from kerassplit_widget.models.twins import Twins
 
 if TYPE_CHECKING:
@@ -30,7 +31,8 @@ def join_parts(parts: Sequence[keras.Model], manifest: Manifest, name: str) -> k
     """Build one model that computes the parts one after the other.
 
     A model made of part models would save but not load where two parts hold the same layer, so the calls of all parts
-    are repeated side by side, and layers of one name that share their variables become one layer.
+    are repeated side by side, and layers of one name that share their variables become one layer, but where one of them
+    was changed in its part.
     """
     readings = [read_steps(part, expand="none") for part in parts]
     starts = {each: manifest.specs[each].input(each) for each in keras.tree.flatten(manifest.inputs)}
@@ -93,23 +95,12 @@ def _result(value: Any, start: keras.KerasTensor | None) -> keras.KerasTensor:
 def _merge(readings: Sequence[Reading]) -> dict[int, Operation]:
     """Map every operation to the one that stands for it: the first of those that are one layer in several parts."""
     one: dict[int, Operation] = {}
+    part = readings[0].function
     for operation in (step.node.operation for reading in readings for step in reading.steps):
         if id(operation) not in one:
-            same = (other for other in one.values() if other.name == operation.name and _same(other, operation))
-            one[id(operation)] = next(same, operation)
+            named = [other for other in one.values() if other.name == operation.name]
+            one[id(operation)] = next((each for each in named if same_layer(each, operation, part)), operation)
     return one
-
-
-def _same(a: Operation, b: Operation) -> bool:
-    """Tell whether two layers of one name are one: of one class, on the same variables, or without any and alike."""
-    if type(a) is not type(b) or not isinstance(a, keras.layers.Layer):
-        return False
-    if a.variables or b.variables:
-        return [id(variable) for variable in a.variables] == [id(variable) for variable in b.variables]
-    try:
-        return bool(a.get_config() == b.get_config())
-    except NotImplementedError:
-        return False
 
 
 def _unique(taken: set[str]) -> Callable[[Operation], str]:

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import keras
+import numpy as np
 
-from kerassplit_widget.errors import PartError, SplitError
+from kerassplit_widget.errors import PartError, SplitError, first_line
 from kerassplit_widget.models import keras_internals as internals
 from kerassplit_widget.models.inputs import agree
 from kerassplit_widget.structure.graph import LayerGraph, Tensor, mask_name
@@ -58,6 +59,16 @@ class Spec:
     def input(self, name: str) -> keras.KerasTensor:
         """Make a `keras.Input` of this kind."""
         return keras.Input(batch_shape=self.shape, dtype=self.dtype, name=name)
+
+    def as_given(self, value: Any) -> Any:
+        """Return what a model with such an input makes of a value before anything is computed: dtype and rank."""
+        if value is None:  # the input is optional
+            return value
+        tensor = keras.ops.convert_to_tensor(value, dtype=self.dtype)
+        more = len(tensor.shape) - len(self.shape)
+        if more == 1 and tensor.shape[-1] == 1:
+            return keras.ops.squeeze(tensor, -1)
+        return keras.ops.expand_dims(tensor, -1) if more == -1 and self.shape[-1] == 1 else tensor
 
     def fits(self, tensor: keras.KerasTensor) -> bool:
         """Tell whether a symbolic tensor of a model has this dtype and no other dimensions."""
@@ -143,12 +154,14 @@ class Manifest:
     def match_inputs(self, inputs: Any) -> dict[str, Any]:
         """Give each input of the model its name, and see that it has the batch size that the split was made for.
 
+        Arrays of objects, as mixed columns of a table give them, become numbers where the model takes numbers.
+
         Raises
         ------
         SplitError
             If the structure is another, or the batch size that ``input_shapes=`` fixed.
         """
-        named = self._name_inputs(inputs)
+        named = {name: self._as_numbers(name, value) for name, value in self._name_inputs(inputs).items()}
         for name, value in named.items() if self.batch_is_fixed else ():
             wanted, found = self.specs[name].shape, tuple(getattr(value, "shape", ()))
             if found and None not in (wanted[0], found[0]) and wanted[0] != found[0]:
@@ -157,6 +170,18 @@ class Manifest:
                     f"{name!r} was given with {found[0]}: split again with other input_shapes= or without."
                 )
         return named
+
+    def _as_numbers(self, name: str, value: Any) -> Any:
+        """Make numbers of an array of objects, as Keras does, which knows the dtype of the input."""
+        wanted = self.specs[name].dtype
+        if not isinstance(value, np.ndarray) or value.dtype != object or wanted == "string":
+            return value
+        try:
+            return keras.ops.convert_to_numpy(keras.ops.convert_to_tensor(value, dtype=wanted))
+        except (TypeError, ValueError) as error:
+            raise SplitError(
+                f"The input {name!r} is an array of objects that are no {wanted} ({first_line(error)}): give numbers."
+            ) from None
 
     def _name_inputs(self, inputs: Any) -> dict[str, Any]:
         """Give each input its name; as Keras, take one tensor for a list of one, and a dict for a list.
@@ -186,8 +211,14 @@ class Manifest:
         return named
 
     def pack_outputs(self, known: Mapping[str, Any]) -> Any:
-        """Put the tensors that the model returns in its output structure; as Keras, one tensor for a list of one."""
-        outputs = keras.tree.map_structure(known.__getitem__, self.outputs)
+        """Put the tensors that the model returns in its output structure; as Keras, one tensor for a list of one.
+
+        Inputs of the model that are its outputs, which no part has taken, become what the model makes of them.
+        """
+        given = set(keras.tree.flatten(self.inputs)) if self.wiring == "direct" else set()
+        outputs = keras.tree.map_structure(
+            lambda name: self.specs[name].as_given(known[name]) if name in given else known[name], self.outputs
+        )
         return outputs[0] if isinstance(outputs, list | tuple) and len(outputs) == 1 else outputs
 
     def check_parts(self, parts: Sequence[Any], instead_of: Sequence[keras.Model] = ()) -> None:

@@ -8,13 +8,12 @@ from typing import Any
 
 import keras
 
-from kerassplit_widget.errors import ModelError
+from kerassplit_widget.errors import ModelError, SplitError
 from kerassplit_widget.models import codegen
 from kerassplit_widget.models import keras_internals as internals
 from kerassplit_widget.models.reading import Reading
 from kerassplit_widget.models.splitting.folders import (
     load_split,
-    own_classes,
     save_split,
     split_from_bytes,
     split_to_bytes,
@@ -22,7 +21,7 @@ from kerassplit_widget.models.splitting.folders import (
 from kerassplit_widget.models.splitting.joining import join_parts
 from kerassplit_widget.models.splitting.manifest import Manifest
 from kerassplit_widget.models.splitting.ties import losses_once, tied_layers
-from kerassplit_widget.models.verifying import Progress, Verification, verify
+from kerassplit_widget.models.verifying import Progress, Verification, own_classes, verify
 from kerassplit_widget.structure.arguments import text_or_none
 from kerassplit_widget.structure.text import count_text, listed
 
@@ -33,8 +32,8 @@ class Split:
     """The ordered parts of one model, and how they are wired.
 
     It behaves as a sequence of its parts and as a function that computes what the model computes. Made by `split`, or
-    by `Split.load` from a folder. `copy.deepcopy` and pickle give what saving and loading would: parts on weights of
-    their own, those tied that were tied, and no model; `copy.copy` gives the same parts.
+    by `Split.load` from a folder. ``copy.deepcopy`` and pickle give what saving and loading would: parts on weights of
+    their own, those tied that were tied, and no model; ``copy.copy`` gives the same parts.
 
     Attributes
     ----------
@@ -44,6 +43,18 @@ class Split:
         The model that was cut, and its graph; None when the split was loaded or copied. The model is never changed.
     before : tuple or None
         Fingerprint of the model, taken before it was cut.
+
+    Examples
+    --------
+    >>> import keras
+    >>> import kerassplit_widget as ks
+    >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, name="a"), keras.layers.Dense(2, name="b")])
+    >>> split = ks.split(model, ["a"])
+    >>> part_1, part_2 = split
+    >>> len(split), split.cuts, part_2.output_shape
+    (2, (('a',),), (None, 2))
+    >>> bool(keras.ops.all(split(keras.ops.ones((1, 4))) == model(keras.ops.ones((1, 4)))))
+    True
     """
 
     def __init__(
@@ -152,6 +163,13 @@ class Split:
         -------
         tensor or structure of tensors
             As the model returns them.
+
+        Raises
+        ------
+        SplitError
+            If the inputs have another structure than the model's.
+        PartError
+            If a part returns another kind of tensor than the next one takes.
         """
         return self.run(inputs, training=training)
 
@@ -162,7 +180,30 @@ class Split:
         training: bool | None = None,
         hand_on: Callable[[Any], Any] = internals.as_tensor,
     ) -> Any:
-        """As calling, but everything that goes from one part to another goes through `hand_on` first."""
+        """Compute as calling does, and tell how tensors are handed on.
+
+        Parameters
+        ----------
+        inputs : tensor or structure of tensors
+            As the model takes them.
+        training : bool, optional
+            Handed to every part.
+        hand_on : callable, optional
+            What the inputs, and all tensors that go from one part to another, go through first: a cast, say, or what
+            a wire does to them. By default they become tensors.
+
+        Returns
+        -------
+        tensor or structure of tensors
+            As the model returns them.
+
+        Raises
+        ------
+        SplitError
+            If the inputs have another structure than the model's.
+        PartError
+            If a part returns another kind of tensor than the next one takes.
+        """
         manifest = self.manifest
         known = {name: hand_on(value) for name, value in manifest.match_inputs(inputs).items()}
         for i, (part, wire) in enumerate(zip(self._parts, manifest.wires, strict=True)):
@@ -219,12 +260,15 @@ class Split:
         The model and the parts run without training, and each time from the states, statistics and seeds as they are:
         what layers write to them is dropped, so that afterwards all are what they were.
 
+        An output that is NaN or infinite everywhere, on all inputs, proves nothing: that is no proof then.
+
         Ragged tensors cannot be handed on as NumPy arrays, which fill their rows up with zeros: where parts hand them
         on, or are given them, that check fails, while the parts chained in memory are exact.
 
         Examples
         --------
-        >>> import keras, kerassplit_widget as ks
+        >>> import keras
+        >>> import kerassplit_widget as ks
         >>> layers = [keras.Input((4,)), keras.layers.Dense(3, name="a"), keras.layers.Dense(2)]
         >>> batches = ((keras.ops.ones((8, 4)), keras.ops.zeros(8)) for _ in range(100))
         >>> proof = ks.split(keras.Sequential(layers), ["a"]).verify(batches, rounds=2)
@@ -245,9 +289,19 @@ class Split:
         -------
         keras.Model
             On the parts' variables, flat: not a model of models. It takes and returns what the model did, with the
-            parts as they are now, trained or replaced.
+            parts as they are now, trained or replaced. A layer that several parts hold, and that was changed in one
+            of them (another activation, frozen), becomes two layers on the same variables.
+
+        Raises
+        ------
+        SplitError
+            If `name` is no name of a model.
         """
         text_or_none("name", name)
+        if name is not None and (not name or "/" in name):
+            raise SplitError(
+                f'name= is the name of the model, which is not empty and has no "/" for Keras; found {name!r:.80}.'
+            )
         return join_parts(self._parts, self.manifest, name or self.manifest.model)
 
     def save(self, folder: str | PathLike[str]) -> None:
@@ -256,13 +310,14 @@ class Split:
         Parameters
         ----------
         folder : path
-            Gets one ``.keras`` file for each part and ``manifest.json``. It is there complete or not at all; a split
-            that is there already is replaced, anything else is refused.
+            Gets one ``.keras`` file for each part and ``manifest.json``. A split that is there already is replaced,
+            and whoever loads at that time gets the one or the other, whole; anything else is refused. The folder
+            itself stays, and so does a link to it.
 
         Raises
         ------
         SplitError
-            If the folder holds something else, or a part cannot be saved.
+            If the folder holds something else or cannot be written, or a part cannot be saved.
         """
         save_split(folder, self.manifest, self._parts)
 
@@ -279,7 +334,8 @@ class Split:
         Returns
         -------
         Split
-            Without the model that was cut; layers in several parts share their variables again.
+            Without the model that was cut; layers in several parts share their variables again. A part that was
+            compiled with a loss, metric or optimizer that is not known here is loaded without these, and a warning.
 
         Raises
         ------
@@ -302,6 +358,11 @@ class Split:
         Returns
         -------
         str
+
+        Raises
+        ------
+        NamingError
+            If there is not one name for each part, or a name is none that Python takes.
         """
         return codegen.split_code(self.cuts, model=model, names=names, options=self.manifest.options)
 

@@ -85,7 +85,10 @@ def tie(parts: Sequence[keras.Model], ties: Sequence[Sequence[Place]]) -> Iterat
     for first, *others in ties:
         variable = parts[first.part].get_layer(first.layer).variables[first.place]
         for other in others:
-            stands_for[id(parts[other.part].get_layer(other.layer).variables[other.place])] = variable
+            own = parts[other.part].get_layer(other.layer).variables[other.place]
+            if (own.shape, own.dtype) != (variable.shape, variable.dtype):
+                raise ValueError(f"a variable of {first.layer!r} and one of {other.layer!r} are of two kinds")
+            stands_for[id(own)] = variable
             again.add(other.part)
     for i, part in enumerate(parts):
         if i in again:

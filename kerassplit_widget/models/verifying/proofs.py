@@ -12,7 +12,17 @@ __all__ = ["Check", "Verification"]
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One line of a proof: what was checked, whether it holds, and the figures."""
+    """One line of a proof.
+
+    Attributes
+    ----------
+    name : str
+        What was checked.
+    ok : bool
+        Whether it holds.
+    detail : str
+        The figures.
+    """
 
     name: str
     ok: bool
@@ -30,6 +40,15 @@ class Verification:
         Largest absolute difference between the outputs of the model and of the chained parts, eager.
     inputs : int
         On how many inputs they were compared.
+
+    Examples
+    --------
+    >>> import keras
+    >>> import kerassplit_widget as ks
+    >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, name="a"), keras.layers.Dense(2, name="b")])
+    >>> proof = ks.split(model, ["a"]).verify()
+    >>> proof.ok, proof.exact, proof.sentence()
+    (True, True, 'parts = model, exact on 3 inputs; weights shared; model untouched')
     """
 
     checks: tuple[Check, ...]

@@ -14,10 +14,13 @@ import numpy.typing as npt
 
 from kerassplit_widget.errors import ModelError, PartError, SplitError, first_line
 from kerassplit_widget.models import keras_internals as internals
+from kerassplit_widget.models.calling import call_on, takes_several
+from kerassplit_widget.models.verifying.classes import own_classes
 from kerassplit_widget.models.verifying.inputs import given_inputs, length_of, random_batches
 from kerassplit_widget.models.verifying.proofs import Check, Verification
 from kerassplit_widget.models.verifying.states import Apart
 from kerassplit_widget.structure.arguments import whole_number
+from kerassplit_widget.structure.text import listed
 
 if TYPE_CHECKING:
     from kerassplit_widget.models.splitting import Split
@@ -44,7 +47,11 @@ def verify(
 ) -> Verification:
     """Compare a model with its parts. See `Split.verify`."""
     rounds, seed = whole_number("rounds", rounds), whole_number("seed", seed, 0)
-    model = split.model
+    if not isinstance(save, bool | np.bool_):
+        raise SplitError(f"save= is True or False; found {save!r:.80}.")
+    if progress is not None and not callable(progress):
+        raise SplitError(f"progress= is called as progress(done, total, what); found {progress!r:.80}.")
+    _ = split.model  # that of a loaded split says that there is none
     batches = random_batches(split, rounds, seed) if data is None else given_inputs(split, data, rounds)
     ways = {IN_MEMORY: internals.as_tensor, BY_ARRAYS: _handed_on}
     steps = _Steps(progress, len(batches) * (1 + (len(ways) + save) * len(split)) + save + 1)
@@ -57,10 +64,12 @@ def verify(
     apart = dict.fromkeys(ways, 0.0)
     broken: dict[str, str] = {}
     unlike, scale = "", 0.0
+    told = set[str]()
     for batch in batches:
         steps.begin("running the model")
-        expected = _run(model, batch)
+        expected = _run(split, batch)
         scale = max(scale, _largest(expected))
+        told |= _telling(expected, split.manifest.outputs)
         for way, hand_on in ways.items():
             if way in broken:
                 continue
@@ -80,7 +89,7 @@ def verify(
         most = f"at most {allowed:.3g}" if allowed else "must be 0"
         detail = broken.get(way, f"largest difference {difference:.3g}, {most}")
         checks.append(Check(way, difference <= allowed, detail))
-    checks += [*failed, _weights(split), _untouched(split)]
+    checks += [*failed, *_untold(split, told), _weights(split), _untouched(split)]
     steps.end()
     inputs = rounds if data is None else sum(map(length_of, batches))
     return Verification(tuple(checks), apart[IN_MEMORY], inputs)
@@ -140,19 +149,27 @@ def _watched(split: Split, hand_on: Callable[[Any], Any], way: str, steps: _Step
 
 
 def _save_and_load(split: Split) -> tuple[Split | None, list[Check]]:
-    """Save a split to a temporary folder and load it; a check that fails when that cannot be done."""
+    """Save a split to a temporary folder and load it; a check that fails when that cannot be done.
+
+    Layers of people's own are known there, as they are where the split is loaded with ``custom_objects=``.
+    """
     try:
         with tempfile.TemporaryDirectory() as folder:
             split.save(Path(folder) / "split")
-            return type(split).load(Path(folder) / "split"), []
+            return type(split).load(Path(folder) / "split", own_classes(split.parts)), []
     except SplitError as error:
         return None, [Check(SAVED, False, str(error).strip().splitlines()[0])]
 
 
-def _run(model: keras.Model, batch: Any) -> Any:
+def _run(split: Split, batch: Any) -> Any:
+    model, reading, manifest = split.model, split.reading, split.manifest
+    assert reading is not None  # `split.model` was there
+    if takes_several(model, reading.input_shapes):
+        known = manifest.match_inputs(batch)
+        batch = keras.tree.map_structure(known.__getitem__, manifest.inputs)
     try:
         with Apart(model):
-            return model(batch, training=False)
+            return call_on(model, batch, reading.input_shapes, training=False)
     except Exception as error:
         raise ModelError(
             f"The model {model.name!r} itself does not run on these inputs: {first_line(error, 240)}. "
@@ -232,6 +249,22 @@ def _difference(expected: Any, found: Any) -> float:
     return worst
 
 
+def _telling(outputs: Any, names: Any) -> set[str]:
+    """Name the outputs that can prove something: not those that are all infinite, or no numbers, before any cut."""
+    return {
+        name
+        for array, name in zip(_arrays(outputs), keras.tree.flatten(names), strict=False)
+        if array is None or array.dtype.kind not in _NUMBERS or not array.size or np.isfinite(_wide(array)).any()
+    }
+
+
+def _untold(split: Split, told: set[str]) -> list[Check]:
+    """Give the check that fails where an output of the model has held no number on any input."""
+    names = [name for name in dict.fromkeys(keras.tree.flatten(split.manifest.outputs)) if name not in told]
+    why = f"{listed(names)} of the model is NaN or infinite everywhere on these inputs; give others: verify(data=...)"
+    return [Check("output values", False, why)] if names else []
+
+
 def _largest(structure: Any) -> float:
     numbers = [_wide(a) for a in _arrays(structure) if a.dtype.kind in _NUMBERS]
     values = [np.abs(a[np.isfinite(a)]) for a in numbers]
@@ -272,6 +305,24 @@ def _needed_weights(split: Split) -> set[int]:
 
 
 def _untouched(split: Split) -> Check:
-    same = internals.fingerprint(split.model) == split.before
-    what = "as before" if same else "have changed since the split"
-    return Check("model untouched", same, f"names, nodes and trainable flags {what}")
+    changed = _changes(split.before or (), internals.fingerprint(split.model))
+    if not changed:
+        return Check("model untouched", True, "names, nodes and trainable flags as before")
+    shown = [*changed[:3], *([f"{len(changed) - 3} more"] if len(changed) > 3 else [])]
+    return Check("model untouched", False, f"{listed(shown)} changed since the split; split again to prove it")
+
+
+def _changes(before: internals.Fingerprint, now: internals.Fingerprint) -> list[str]:
+    """Say what is another between two fingerprints of a model, which comes before its layers."""
+    changes = []
+    for (name, *old), (own, *new) in zip(before, now, strict=False):
+        if name != own:
+            changes.append(f"the name of {name!r} ({own!r} now)")
+        changes += [
+            f"{what} of {own!r}"
+            for what, a, b in zip(("the calls", "the readers", "trainable"), old, new, strict=True)
+            if a != b
+        ]
+    if len(before) != len(now):  # then names behind it are in other places
+        return [f"the number of its layers ({len(now)}, {len(before)} before)"]
+    return changes
