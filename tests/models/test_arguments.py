@@ -233,3 +233,9 @@ def test_an_embedding_may_be_inside_a_layer():
     assert ks.read(called(Deep(), ids)).tensors["ids"].dtype == "int32"
     said = ks.read(called(Deep("uint8"), ids.astype("uint8")))
     assert said.tensors["ids"].dtype == "uint8"
+
+
+def test_the_flat_model_takes_a_list():
+    model = called(Cross(), QUERY, CONTEXT)
+    flat = ks.flatten(model, input_shapes=shapes())
+    np.testing.assert_array_equal(flat([QUERY, CONTEXT])["scores"], model(QUERY, CONTEXT)["scores"])

@@ -72,6 +72,31 @@ def test_what_is_missing_is_named():
         ks.extract(zoo.residual(), outputs=["convv"])
 
 
+def test_a_point_in_a_closed_layer_says_how_it_is_opened():
+    class Two(keras.layers.Layer):
+        def __init__(self, **kwargs):
+            super().__init__(**kwargs)
+            self.one, self.other = keras.layers.Dense(4, name="one"), keras.layers.Dense(4, name="other")
+
+        def build(self, shape):
+            self.one.build(shape)
+            self.other.build(shape)
+
+        def call(self, x):
+            return self.other(self.one(x))
+
+    x = keras.Input((4,), name="x")
+    q = Two(name="q")
+    model = keras.Model(x, keras.layers.Dense(2, name="out")(q(x)))
+    for point in ("q/one", q.one):
+        for argument in ("inputs", "outputs"):
+            with pytest.raises(ks.SplitError, match="'q' is closed here"):
+                ks.extract(model, **{argument: [point]})
+    with pytest.raises(ks.SplitError, match=r"no call 'qq'.* closest name is 'q'"):
+        ks.extract(model, outputs=["qq"])
+    assert ks.extract(model, outputs=["q/one"], expand="all").output_shape == (None, 4)
+
+
 def test_flat_models_have_readable_names():
     flat = ks.flatten(zoo.nested())
     assert [layer.name for layer in flat.layers] == [

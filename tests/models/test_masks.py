@@ -1,6 +1,7 @@
 """Masks that travel hidden: through layers of layers, past attention that takes them off, across cuts."""
 
 import sys
+import warnings
 
 import keras
 import numpy as np
@@ -301,3 +302,18 @@ if __name__ == "__main__":  # a hunt: python -m tests.models.test_masks FIRST LA
     for number in range(*map(int, sys.argv[1:3])):
         print(number, check_all_cuts(*random_model(number)), flush=True)
         keras.backend.clear_session()
+
+
+def test_parts_that_are_fed_masks_warn_of_none_that_are_lost():
+    words = keras.Input((6,), dtype="int32", name="words")
+    x = keras.layers.Embedding(50, 8, mask_zero=True, name="embedding")(words)
+    x = keras.layers.MultiHeadAttention(2, 4, name="attention")(x, x)
+    model = keras.Model(words, keras.layers.Dense(1)(keras.ops.reshape(x, (-1, 48))))
+    split = ks.split(model, ["embedding"])
+    data = np.array([[4, 8, 15, 16, 23, 42], [42, 7, 1, 0, 0, 0]])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        expected = model(data)
+        np.testing.assert_array_equal(split(data), expected)
+        np.testing.assert_array_equal(split[1](split[0](data)), expected)
+    assert getattr(split(data), "_keras_mask", None) is None

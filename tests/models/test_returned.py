@@ -6,6 +6,7 @@ import pytest
 from keras import layers, ops
 
 import kerassplit_widget as ks
+from kerassplit_widget.errors import PartError
 from kerassplit_widget.models import keras_internals as internals
 
 
@@ -237,3 +238,16 @@ def test_like_layers_are_asked_once(monkeypatch):
         "silent_4",
         "silent_4",
     ]  # 3 and 4, also in training: 4 is fed less
+
+
+def test_of_a_layer_of_keras_it_is_said_what_helps():
+    def model(dtype):
+        x = keras.Input((9, 9, 3), dtype=dtype, name="image")
+        y = keras.layers.Rescaling(1 / 255, name="scale")(keras.layers.Resizing(8, 8, name="resize")(x))
+        return keras.Model(x, keras.layers.Dense(2, name="o")(y))
+
+    data = np.random.default_rng(0).integers(0, 255, (2, 9, 9, 3)).astype("uint8")
+    with pytest.raises(PartError, match="is 2×8×8×3 uint8 now.*Resizing and the like keep whole numbers unless"):
+        ks.split(model("uint8"), ["resize"])(data)
+    floats = model("float32")
+    np.testing.assert_array_equal(ks.split(floats, ["resize"])(data), floats(data))

@@ -65,8 +65,7 @@ def test_runs_from_top_to_bottom(path, tmp_path):
 
 def is_warning(line):
     """What TensorFlow's C++ says as it starts ("WARNING: All log messages") is none."""
-    # Keras says of any model that it destroys the mask of what it is called on; parts take the mask beside.
-    return "Warning: " in line and "(of type Functional) was passed an input with a mask" not in line
+    return "Warning: " in line
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=named)

@@ -60,6 +60,7 @@ from kerassplit_widget.models.keras_internals.masks import (
     made_mask,
     mask_of,
     observed_masks,
+    take_masked,
     uses_masks,
 )
 from kerassplit_widget.models.keras_internals.methods import changed_by_saving
@@ -131,6 +132,7 @@ __all__ = [
     "set_policy",
     "shape_of",
     "shape_of_tensor",
+    "take_masked",
     "takes_training",
     "training_after",
     "training_inside",

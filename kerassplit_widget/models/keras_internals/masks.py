@@ -30,6 +30,7 @@ __all__ = [
     "made_mask",
     "mask_of",
     "observed_masks",
+    "take_masked",
     "uses_masks",
 ]
 
@@ -224,3 +225,19 @@ def uses_masks(node: Node) -> bool:
 
 _MERGING = (keras.layers.Multiply, keras.layers.Maximum, keras.layers.Minimum)
 """Layers that look at the masks of what they merge."""
+
+
+def take_masked(model: keras.Model) -> None:
+    """Let a model take tensors that masks travel with, and hand none on, without Keras's warning that they are lost.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Is fed the masks that are needed in it as tensors.
+    """
+    model.supports_masking = True
+    model.compute_mask = _hands_no_mask_on
+
+
+def _hands_no_mask_on(inputs: Any, previous_mask: Any) -> None:
+    """Stand in the place of ``compute_mask``."""

@@ -183,6 +183,9 @@ class Builder:
         with internals.fresh_names({*self.inputs.values(), *(call.layer for call in self.reading.graph)}):
             model = self._build(wire, name, inputs, outputs)
         internals.set_policy(model, self.reading.model.dtype_policy)
+        tensors = self.reading.graph.tensors
+        if any(name in tensors and tensors[name].mask is not None for name in wire.takes):
+            internals.take_masked(model)
         if self.batch_is_fixed:
             internals.keep_sizes(model)
         return model

@@ -7,8 +7,9 @@ from typing import Any
 
 import keras
 
-from kerassplit_widget.errors import CutError
+from kerassplit_widget.errors import CutError, PointError
 from kerassplit_widget.models import keras_internals as internals
+from kerassplit_widget.models.cutting import place_cuts
 from kerassplit_widget.models.inputs import Shapes
 from kerassplit_widget.models.reading import Expand, Reading, read_steps
 from kerassplit_widget.models.splitting.building import Builder, names_of, open_groups, reopen
@@ -57,6 +58,8 @@ def extract(
 
     Raises
     ------
+    ModelError
+        If it is not a Keras model, or its graph is not known.
     PointError
         If a point is not in the model.
     CutError
@@ -67,10 +70,11 @@ def extract(
     Examples
     --------
     >>> import keras
+    >>> import kerassplit_widget as ks
     >>> x = keras.Input((4,), name="x")
     >>> a = keras.layers.Dense(3, name="a")(x)
     >>> model = keras.Model(x, keras.layers.Dense(2, name="b")(a))
-    >>> extract(model, outputs=["a"]).output_shape, extract(model, inputs=["a"]).input_shape
+    >>> ks.extract(model, outputs=["a"]).output_shape, ks.extract(model, inputs=["a"]).input_shape
     ((None, 3), (None, 3))
     """
     one_of("weights", weights, ("share", "copy"))
@@ -98,7 +102,9 @@ def extract(
     )
 
 
-def flatten(model: Any, *, weights: Weights = "share", prefix: str | None = None) -> keras.Model:
+def flatten(
+    model: Any, *, weights: Weights = "share", prefix: str | None = None, input_shapes: Shapes | None = None
+) -> keras.Model:
     """Make of a model of models one flat model on the same variables.
 
     Parameters
@@ -109,6 +115,9 @@ def flatten(model: Any, *, weights: Weights = "share", prefix: str | None = None
         On the model's variables or on copies.
     prefix : str, optional
         Put before the names of the layers.
+    input_shapes : tuple, or dict of str to tuple, optional
+        Fixes unknown dimensions of the inputs, as for `read`; of a subclassed model that takes several tensors it gives
+        the shapes that Keras does not keep.
 
     Returns
     -------
@@ -123,10 +132,20 @@ def flatten(model: Any, *, weights: Weights = "share", prefix: str | None = None
         If it is not a Keras model, or its graph is not known.
     SplitError
         If another argument makes no sense.
+
+    Examples
+    --------
+    >>> import keras
+    >>> import kerassplit_widget as ks
+    >>> backbone = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, name="conv1")], name="backbone")
+    >>> x = keras.Input((4,), name="x")
+    >>> model = keras.Model(x, keras.layers.Dense(2, name="head")(backbone(x)))
+    >>> [layer.name for layer in ks.flatten(model).layers]
+    ['x', 'backbone_conv1', 'head']
     """
     one_of("weights", weights, ("share", "copy"))
     text_or_none("prefix", prefix)
-    reading = read_steps(model, expand="nested")
+    reading = read_steps(model, expand="nested", input_shapes=input_shapes)
     graph = reading.graph
     calls = tuple(n for n, call in enumerate(graph.calls) if not call.is_input)
     wire = Wire(graph.inputs, graph.outputs, calls)
@@ -141,9 +160,15 @@ def _tensors(reading: Reading, argument: str, points: Any) -> tuple[str, ...]:
     several = points if isinstance(points, list | tuple) else [points]
     if not several:
         raise CutError(f"{argument}= is empty: name at least one call, or leave it out for the model's own {argument}.")
-    names = [reading.point_name(point) for point in several]
-    groups = reading.graph.groups
-    return tuple(find_tensor(reading.graph, each) for name in names for each in groups.get(name, (name,)))
+    groups, found = reading.graph.groups, []
+    for point in several:
+        try:
+            name = reading.point_name(point)
+            found += [find_tensor(reading.graph, each) for each in groups.get(name, (name,))]
+        except PointError:
+            place_cuts(reading, [(point,)])  # says of one inside a group that is closed how that is opened
+            raise
+    return tuple(found)
 
 
 def _needed(graph: LayerGraph, takes: Sequence[str], returns: Sequence[str]) -> list[int]:

@@ -94,8 +94,9 @@ class Spec:
         ):
             raise PartError(
                 f"The tensor {name!r} was taken to be {self}, as Keras declares it, and is {shape_text(sizes)} {found} "
-                "now that the part has run: the layer that makes it returns something else than it declares. Let its "
-                "compute_output_spec() say what it returns, or cut elsewhere."
+                "now that the part has run: the layer that makes it returns something else than it declares. Cut "
+                "elsewhere, or, if the layer is your own, let its compute_output_spec() say what it returns; Keras's "
+                "Resizing and the like keep whole numbers unless the model takes floats."
             )
 
     def __str__(self) -> str:
