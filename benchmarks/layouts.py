@@ -33,7 +33,7 @@ from tests.drawing_metrics import alike, quality, straightness
 __all__ = ["Drawn", "main"]
 
 BOX = (150.0, 36.0)
-GAPS = (20.0, 24.0)  # between ranks, between boxes; the same as ours
+GAPS = (24.0, 24.0)  # between ranks, between boxes; the same as ours
 PEERS = Path(__file__).resolve().parent / "peers"
 REPORT = Path(__file__).resolve().parent.parent / "build" / "layouts.json"
 ENGINES = ("ours", "dot", "dagre", "elk")

@@ -34,6 +34,8 @@ export function makeActing(
   model: Model,
   elements: ActingElements,
   partners: Partners,
+  /** Times are there now: whoever asked for them wants to see them. */
+  measured: () => void,
   signal: AbortSignal,
 ) {
   const { panel, kernel, status, looking, planning } = partners;
@@ -66,7 +68,9 @@ export function makeActing(
   }
 
   async function measure(): Promise<void> {
-    if (!kernel.requests.busy("measure")) await act("measure");
+    if (kernel.requests.busy("measure")) return;
+    const reply = await act("measure");
+    if (reply?.ok) measured();
   }
 
   async function cancel(): Promise<void> {
@@ -110,29 +114,26 @@ export function makeActing(
     const { alive, requests } = kernel;
     flag(root, "data-ks-gone", !alive);
     status.show();
-    const state = (action: Action) => ({
-      enabled: alive && enabled(action),
-      busy: requests.busy(action === "cut" ? "toggle" : action),
-    });
-    const actions = {
-      cut: state("cut"),
-      split: state("split"),
-      verify: state("verify"),
-      code: state("code"),
-      clear: state("clear"),
-      plan: state("plan"),
-    };
-    panel.enable(actions, alive ? "" : GONE);
+    panel.enable((action) => alive && enabled(action), busy, alive ? "" : GONE);
     panel.frozen = frozen();
-    for (const each of [elements.undo, elements.redo, elements.measure]) each.hidden = frozen();
-    flag(elements.measure, "aria-disabled", !alive || requests.busy("measure"), "true");
-    flag(elements.undo, "aria-disabled", !alive || !placed.canUndo, "true");
-    flag(elements.redo, "aria-disabled", !alive || !placed.canRedo, "true");
+    const { undo, redo, measure } = elements;
+    for (const [each, may] of [
+      [undo, placed.canUndo],
+      [redo, placed.canRedo],
+      [measure, !requests.busy("measure")],
+    ] as const) {
+      each.hidden = frozen();
+      flag(each, "aria-disabled", !alive || !may, "true");
+    }
+  }
+
+  function busy(action: Action): boolean {
+    return kernel.requests.busy(action === "cut" ? "toggle" : action);
   }
 
   function enabled(action: Action): boolean {
     const { scene, focus, refusal, placed } = looking;
-    if (!scene || kernel.requests.busy(action === "cut" ? "toggle" : action)) return false;
+    if (!scene || busy(action)) return false;
     if (action === "cut") return focus >= 0 && !refusal;
     if (action === "plan") return true;
     return placed.cuts.length > 0;

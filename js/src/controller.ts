@@ -151,7 +151,16 @@ export function openView(model: Model, el: HTMLElement, id: string, signal: Abor
     signal,
   );
   const planning = makePlanning(panel, kernel, status, looking.revealCut, signal);
-  const acting = makeActing(model, shell, { panel, kernel, status, looking, planning }, signal);
+  const acting = makeActing(
+    model,
+    shell,
+    { panel, kernel, status, looking, planning },
+    () => {
+      shell.colour.value = "ms";
+      recolour("ms");
+    },
+    signal,
+  );
   const viewing = makeViewing(stage, kernel, status, () => looking.focusBox);
   const finding = makeFinding(
     shell,

@@ -91,6 +91,14 @@ export function choice(
   return select;
 }
 
+/** A line to type in. */
+export function entry(attributes: Record<string, string>): HTMLInputElement {
+  return h("input", { spellcheck: "false", autocomplete: "off", ...attributes });
+}
+
+/** On what leaves its keys to us. */
+export const OURS = "data-lm-suppress-shortcuts";
+
 /**
  * Ask the notebook to leave the keys to us; without this, "b" would insert a cell.
  *
@@ -101,6 +109,6 @@ export function choice(
 export function keepKeys(el: Element): void {
   const focusable = "button, input, select, summary, [tabindex]";
   for (const element of [el, ...el.querySelectorAll(focusable)]) {
-    element.setAttribute("data-lm-suppress-shortcuts", "true");
+    element.setAttribute(OURS, "true");
   }
 }

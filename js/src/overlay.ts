@@ -73,13 +73,14 @@ export function familyOfBox(scene: Scene, box: number): Family {
 export function amounts(scene: Scene, colour: Amount, costs: Costs | null): (number | null)[] {
   return scene.view.boxes.id.map((_, box) => {
     const calls = scene.callsOf(box);
-    if (colour !== "ms") return scene.graph.totals(calls, costs)[colour];
-    // Each call has the time of its whole segment: of a fold that of each segment in it, once.
-    const known = Array.from(calls, (call) => costs?.ms?.[call] ?? null).filter(
-      (ms) => ms !== null,
-    );
-    return known.length ? [...new Set(known)].reduce((a, b) => a + b) : null;
+    return colour === "ms" ? segmentsOf(calls, costs) : scene.graph.totals(calls, costs)[colour];
   });
+}
+
+/** Milliseconds: each call has the time of its whole segment, several that of each of theirs, once. */
+export function segmentsOf(calls: Iterable<number>, costs: Costs | null): number | null {
+  const known = new Set([...calls].map((call) => costs?.ms?.[call]).filter((ms) => ms != null));
+  return known.size ? [...known].reduce((a, b) => a + b) : null;
 }
 
 /** The share of the ramp: logarithmic, because costs span many powers of ten. */

@@ -1,6 +1,6 @@
 /** The elements of one view around the picture: header, help, foot. */
 
-import { button, choice, h, icon, listen } from "./dom";
+import { button, choice, entry, h, icon, listen } from "./dom";
 import { COLOUR_WORDS, COLOURS, type Colour } from "./overlay";
 import type { Depth, Direction } from "./protocol";
 
@@ -17,8 +17,9 @@ export interface ShellEvents {
 
 const UNDO = "M6.5 3.5 3 7l3.5 3.5M3.5 7H9a4 4 0 0 1 0 8H7";
 const REDO = "M9.5 3.5 13 7l-3.5 3.5M12.5 7H7a4 4 0 0 0 0 8h2";
-const DOWN = "M8 2.5v10M4.5 9 8 12.5 11.5 9";
-const RIGHT = "M3 8h10M9.5 4.5 13 8l-3.5 3.5";
+/** Two boxes, joined: how the picture will run. */
+const DOWN = "M4 1.5h8v5H4zM4 9.5h8v5H4zM8 6.5v3";
+const RIGHT = "M1.5 4h5v8h-5zM9.5 4h5v8h-5zM6.5 8h3";
 const DEPTHS = ["blocks", "layers", "all"] as const;
 
 /** What the keys do, for people. */
@@ -53,14 +54,12 @@ export function makeShell(id: string, events: ShellEvents, signal: AbortSignal) 
   const alert = h("span", { class: "ks-alert", role: "alert" });
   const progress = h("progress", { class: "ks-progress", hidden: "", "aria-label": "Progress" });
 
-  const search = h("input", {
+  const search = entry({
     class: "ks-input ks-search",
     type: "search",
     placeholder: "Search layers",
     "aria-label": "Search layers",
     title: "Names, classes, shapes (14x14x1024), ranges (5..20)",
-    spellcheck: "false",
-    autocomplete: "off",
   });
   const tool = (label: string, content: Node | string, act: () => void) =>
     button("ks-tool", content, act, signal, label);

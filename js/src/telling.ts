@@ -95,10 +95,7 @@ export function makeTelling(elements: TellingElements, stage: Stage, signal: Abo
   }
 
   function show([head, ...rest]: string[]): void {
-    const line = (tag: "strong" | "span", text: string) => {
-      return h(tag, {}, text);
-    };
-    elements.tip.replaceChildren(line("strong", head), ...rest.map((text) => line("span", text)));
+    elements.tip.replaceChildren(h("strong", {}, head), ...rest.map((text) => h("span", {}, text)));
     elements.tip.hidden = false;
   }
 

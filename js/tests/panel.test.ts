@@ -121,6 +121,26 @@ describe("the colours", () => {
     await model.answer(model.request("measure"));
     expect(option.disabled).toBe(false);
   });
+
+  it("show the times as soon as they are measured, and Inspect says them", async () => {
+    const { el, model, button, $ } = open();
+    const colour = $<HTMLSelectElement>("select[aria-label=Colour]");
+    const said = () => $(".ks-inspect").textContent;
+    model.set("selection", "stem");
+    expect(said()).not.toContain("segment");
+    button("Measure").click();
+    await model.answer(model.request("measure"), { ok: false, error: "Stopped measuring." });
+    expect(colour.value).toBe("class");
+    button("Measure").click();
+    model.set("_costs", { ...costs, ms: [0, 1.25, 2, 3, 4, 5] });
+    await model.answer(model.request("measure"));
+    expect(colour.value).toBe("ms");
+    expect($(".ks-legend").textContent).toBe("1.25 ms5.00 msnone");
+    expect(said()).toContain("measured with its segment: 1.25 ms");
+    model.set("selection", "image"); // a raw input takes no time
+    expect(said()).not.toContain("segment");
+    expect(el.querySelector("[role=alert]")!.textContent).toBe("");
+  });
 });
 
 describe("Plan", () => {
@@ -160,23 +180,45 @@ describe("Plan", () => {
       .find((each) => each.textContent === label)!
       .parentElement!.querySelector<HTMLInputElement>("input, select")!;
 
+  it("begins with what ks.plan takes where nothing is said", () => {
+    const { model, button } = open();
+    button("Plan").click();
+    expect(model.request("plan")).toMatchObject({
+      objective: "balance",
+      parts: 4,
+      bandwidth: 125e6,
+      speed: 1e11,
+      device_speed: 1e10,
+      server_speed: 1e12,
+      round_trip: 0,
+      cap: null,
+      precision: "",
+      single_tensor: false,
+      wiring: "direct",
+    });
+  });
+
   it("sends what is set, in bytes, FLOP/s and seconds", () => {
     const { el, model, button } = open();
-    field(el, "Parts").value = "4";
+    field(el, "Parts").value = "3";
+    field(el, "Speed").value = "50";
     field(el, "Device speed").value = "2.5";
+    field(el, "Precision").value = "int8";
+    field(el, "Wiring").value = "relay";
     field(el, "Round trip").value = "20";
     field(el, "Cap").value = "8";
     field(el, "One tensor only").click();
     button("Plan").click();
     expect(model.request("plan")).toMatchObject({
       objective: "balance",
-      parts: 4,
-      bandwidth: 120e6,
+      parts: 3,
+      bandwidth: 125e6,
+      speed: 50e9,
       device_speed: 2.5e9,
       server_speed: 1e12,
       round_trip: 0.02,
       cap: 8 * 1024 * 1024,
-      precision: "float32",
+      precision: "int8",
       single_tensor: true,
       wiring: "relay",
       live: false,
@@ -219,7 +261,7 @@ describe("Plan", () => {
       "Cut: 1.5 kB cross, imbalance 10 %",
     ]);
     dots[0].dispatchEvent(new MouseEvent("click", { bubbles: true }));
-    expect(model.request("plan")).toMatchObject({ points: ["stem"], live: false, parts: 2 });
+    expect(model.request("plan")).toMatchObject({ points: ["stem"], live: false, parts: 4 });
     const other = { ...plan, sentence: "What the dot costs.", stages: plan.stages.slice(1) };
     await model.answer(model.request("plan"), { plan: other });
     expect(el.querySelector(".ks-plan .ks-sentence")?.textContent).toMatch(/^What the dot costs/);
@@ -286,15 +328,15 @@ describe("Plan", () => {
   it("asks again while the slider moves: one at a time, the newest wins", async () => {
     const { el, model, type } = open();
     const slider = field(el, "Bandwidth");
-    expect(slider.getAttribute("aria-valuetext")).toBe("120 MB/s");
-    for (const step of ["600", "650", "700"]) type(step, slider);
-    expect(slider.getAttribute("aria-valuetext")).toBe("790 MB/s");
+    expect(slider.getAttribute("aria-valuetext")).toBe("125 MB/s");
+    for (const step of ["420", "450", "480"]) type(step, slider);
+    expect(slider.getAttribute("aria-valuetext")).toBe("789 MB/s");
     const asked = () => model.sent.filter((each) => each.kind === "plan");
     expect(asked().map((each) => each.live)).toEqual([true]);
     await model.answer(asked()[0], { plan });
     await vi.advanceTimersByTimeAsync(0);
-    expect(asked().length).toBe(2); // 650 was never asked for
-    expect(Number(asked()[1].bandwidth)).toBe(790e6);
+    expect(asked().length).toBe(2); // 450 was never asked for
+    expect(Number(asked()[1].bandwidth)).toBe(789e6);
     await model.answer(asked()[1], { plan: { ...plan, sentence: "The newest." } });
     await vi.advanceTimersByTimeAsync(0);
     expect(asked().length).toBe(2);

@@ -77,6 +77,7 @@ describe("the slider", () => {
     for (const value of [1e4, 2e6, 1.2e8, 1e11]) {
       expect(valueAt(stepOf(value, 1e4, 1e11), 1e4, 1e11) / value).toBeCloseTo(1, 1);
     }
+    expect(valueAt(stepOf(125e6, 1.25e4, 1.25e11), 1.25e4, 1.25e11)).toBe(125e6);
     expect(stepOf(1, 1e4, 1e11)).toBe(0);
     expect(stepOf(1e20, 1e4, 1e11)).toBe(STEPS);
   });

@@ -7,7 +7,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from kerassplit_widget.display import notebook, wire
-from kerassplit_widget.display.plans import PlanDesk
 from kerassplit_widget.errors import NamingError, SplitError
 from kerassplit_widget.models.counting import count_reading
 from kerassplit_widget.models.measuring import Measurement, measure
@@ -41,10 +40,9 @@ class Actions:
         self._widget = widget
         self._asked_to_replace: list[str] = []
         self._misnamed = ""
-        self._desk = PlanDesk()
-        edit = widget.session.editor
+        edit = widget._session.editor
         self._answers: dict[str, Callable[[Message], Fields | None]] = {
-            "preview": lambda message: widget.session.preview(str(message.get("call"))),
+            "preview": lambda message: widget._session.preview(str(message.get("call"))),
             "toggle": lambda message: self._edit(edit.toggle, str(message.get("call"))),
             "move": lambda message: self._edit(edit.move, _number(message, "index"), str(message.get("call"))),
             "remove": lambda message: self._edit(edit.remove, _number(message, "index")),
@@ -58,7 +56,7 @@ class Actions:
             "verify": self._verify,
             "measure": self._measure,
             "plan": self._plan,
-            "cancel": lambda message: widget.worker.cancel(),
+            "cancel": lambda message: widget._worker.cancel(),
         }
 
     def take(self, message: Any) -> None:
@@ -71,9 +69,9 @@ class Actions:
             quick()
             return
         try:
-            if not self._widget.worker.busy:
+            if not self._widget._worker.busy:
                 self._widget.last_error = ""  # it is about what was asked before
-            self._widget.worker.start(_LONG[kind], quick)
+            self._widget._worker.start(_LONG[kind], quick)
         except SplitError as error:
             self._reply(message, error)
 
@@ -90,7 +88,7 @@ class Actions:
             names = notebook.parse_names(widget.variable_names, len(widget.cuts) + 1)
         except NamingError:
             return
-        if not widget.parting.names_in_use(names):
+        if not widget._parting.names_in_use(names):
             widget.last_error = ""
 
     def _answer(self, message: Message) -> None:
@@ -118,10 +116,10 @@ class Actions:
 
     def _edit(self, action: Callable[..., str], *arguments: Any) -> None:
         self._widget.status = action(*arguments)
-        self._widget.show_cuts()
+        self._widget._show_cuts()
 
     def _view(self, message: Message) -> None:
-        session = self._widget.session
+        session = self._widget._session
         steps: dict[str, Callable[[Any], object]] = {
             "close": session.viewer.close,
             "depth": session.viewer.show,
@@ -132,20 +130,20 @@ class Actions:
             if name in message:
                 step(message[name])
         if "open" in message and session.open(str(message["open"])):
-            self._widget.show_model()
-        self._widget.show_view()
+            self._widget._show_model()
+        self._widget._show_view()
 
     def _costs(self, message: Message) -> None:
-        session = self._widget.session
-        self._widget.show_costs(count_reading(session.reading, session.batch_size))
+        session = self._widget._session
+        self._widget._show_costs(count_reading(session.reading, session.batch_size))
 
     def _split(self, message: Message) -> None:
         widget = self._widget
-        widget.require_cuts()
+        widget._parting.require_cuts()
         if isinstance(message.get("names"), str):  # what is in the field now; the trait may lag behind
             widget.variable_names = message["names"]
-        names = notebook.parse_names(widget.variable_names, len(widget.cuts) + 1)
-        used = widget.parting.names_in_use(names)
+        names = widget._parting.names(widget.variable_names)
+        used = widget._parting.names_in_use(names)
         if used and used != self._asked_to_replace:
             self._asked_to_replace = used
             verb = "is" if len(used) == 1 else "are"
@@ -158,35 +156,34 @@ class Actions:
 
     def _verify(self, message: Message) -> None:
         widget = self._widget
-        widget.require_cuts()
-        widget.worker.tell(0, 0, "building the parts")
-        parts = widget.parting.build()
-        widget.show_proof(parts, parts.verify(progress=widget.worker.tell))
+        widget._parting.require_cuts()
+        widget._worker.tell(0, 0, "building the parts")
+        parts = widget._parting.build()
+        widget._show_proof(parts, parts.verify(progress=widget._worker.tell))
 
     def _measure(self, message: Message) -> None:
-        widget, session = self._widget, self._widget.session
+        widget, session = self._widget, self._widget._session
         reading = session.reading
         table = count_reading(reading, session.batch_size)
-        found = measure(widget.model, batch_size=session.batch_size, progress=widget.worker.tell)
+        found = measure(widget.model, batch_size=session.batch_size, progress=widget._worker.tell, **session.options)
         if session.reading is not reading:
             raise SplitError("A layer was opened while measuring: measure again.")
-        widget.show_costs(table, _times(found, session.graph))
-        segments = plural(len(found), "segment")
-        widget.status = f"{segments} measured; each call shows the time of its whole segment. {found.sentence()}"
+        widget._show_costs(table, _times(found, session.graph))
+        one = f"the model as one takes {found.whole_ms:.3g} ms"
+        widget.status = f"{plural(len(found), 'segment')} measured: {found.sum_ms:.3g} ms in all; {one}."
 
     def _plan(self, message: Message) -> Fields:
-        widget, session = self._widget, self._widget.session
+        widget, session = self._widget, self._widget._session
         live = message.get("live") is True
         reading, cuts = session.reading, session.editor.cuts
-        found = self._desk.plan(
-            reading, message, session.batch_size, stopping=lambda: not live and widget.worker.stopping
-        )
+        found, question = widget._desk.plan(session, message, stopping=lambda: not live and widget._worker.stopping)
         if session.reading is not reading or session.editor.cuts is not cuts:
             raise SplitError("The cuts changed while planning, and were left as they are: plan again to replace them.")
         session.editor.place_cuts(found.cuts, following=live)
+        widget._desk.keep(found, question)
         widget.status = found.sentence()
-        widget.show_cuts()
-        return {"plan": wire.plan(found, [] if live else self._desk.front())}
+        widget._show_cuts()
+        return {"plan": wire.plan(found, [] if live else widget._desk.front())}
 
 
 def _times(found: Measurement, graph: LayerGraph) -> list[float | None]:

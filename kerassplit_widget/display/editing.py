@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from kerassplit_widget.errors import SplitError
 from kerassplit_widget.structure.cuts import Cut, cut_at, find_call
@@ -10,7 +10,9 @@ from kerassplit_widget.structure.graph import LayerGraph
 from kerassplit_widget.structure.nesting import nest
 from kerassplit_widget.structure.text import bytes_text, listed, plural
 
-__all__ = ["Editor"]
+__all__ = ["ALL_REMOVED", "Editor"]
+
+ALL_REMOVED = "All cuts are removed."
 
 
 class Editor:
@@ -47,21 +49,6 @@ class Editor:
         """Whether a step has been taken back."""
         return bool(self._redo)
 
-    def place(self, cuts: Iterable[Sequence[str]]) -> None:
-        """Replace all cuts.
-
-        Parameters
-        ----------
-        cuts : iterable of sequences of str
-            The points of each.
-
-        Raises
-        ------
-        PointError, CutError
-            As `cut_at`; the cuts then stay as they were.
-        """
-        self._change(nest(cut_at(self.graph, *points) for points in cuts))
-
     def place_cuts(self, cuts: Sequence[Cut], *, following: bool = False) -> None:
         """Replace all cuts by nested ones of this graph.
 
@@ -81,7 +68,7 @@ class Editor:
     def clear(self) -> str:
         """Take all cuts away; returns one sentence."""
         self._change([])
-        return "All cuts are removed."
+        return ALL_REMOVED
 
     def move_to(self, graph: LayerGraph) -> None:
         """Go on with another graph of the same model, in which a call is open or closed now.

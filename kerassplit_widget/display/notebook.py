@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import keyword
+import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -11,11 +12,23 @@ from typing import Any
 from kerassplit_widget.errors import NamingError
 from kerassplit_widget.structure.text import listed
 
-__all__ = ["default_names", "in_use", "model_variable", "parse_names", "put", "shown_names", "variables"]
+__all__ = [
+    "default_names",
+    "field_text",
+    "good_names",
+    "in_use",
+    "model_variable",
+    "parse_names",
+    "put",
+    "shown_names",
+    "variables",
+]
 
 
 SPLIT = "split"
 """The variable that holds the parts together."""
+
+_TAKEN = {SPLIT: "holds all the parts together", "ks": "is this library in the code that makes the split again"}
 
 
 def variables() -> dict[str, Any] | None:
@@ -34,6 +47,20 @@ def shown_names(text: str, count: int) -> list[str]:
     """List a name for each part: those in a text divided by commas, the default where one is empty or missing."""
     given = [name.strip() for name in text.split(",")][:count]
     return [name or f"part_{i}" for i, name in enumerate(given + [""] * (count - len(given)), 1)]
+
+
+def field_text(text: str, count: int) -> str:
+    """Write what becomes of the field of variable names when there are so many parts: one whole needs no name."""
+    names = ", ".join(shown_names(text, count))
+    return "" if count == 1 and names == default_names(1) else names
+
+
+def good_names(text: str, count: int) -> list[str]:
+    """Take the variable names of so many parts from a text, or the default ones if that is no good."""
+    try:
+        return parse_names(text, count)
+    except NamingError:
+        return shown_names("", count)
 
 
 def parse_names(text: str | Sequence[str], count: int) -> list[str]:
@@ -65,14 +92,13 @@ def parse_names(text: str | Sequence[str], count: int) -> list[str]:
     for name in names:
         if not name.isidentifier() or keyword.iskeyword(name):
             what = "a Python keyword" if keyword.iskeyword(name) else "not a Python identifier"
-            raise NamingError(
-                f"{name!r} cannot name a variable: it is {what}. "
-                "Use letters, digits and underscores, not beginning with a digit."
-            )
-        if name == SPLIT:
-            raise NamingError(
-                f"{name!r} cannot name a part: the variable {name} holds all the parts together. Choose another name."
-            )
+            advice = "Use letters, digits and underscores, not beginning with a digit."
+            words = re.split(r"[\s;]+", name)
+            if isinstance(text, str) and len(words) > 1 and all(map(str.isidentifier, words)):
+                advice = f"Divide names by commas: {', '.join(words)}."
+            raise NamingError(f"{name!r} cannot name a variable: it is {what}. {advice}")
+        if name in _TAKEN:
+            raise NamingError(f"{name!r} cannot name a part: the variable {name} {_TAKEN[name]}. Choose another name.")
     if len(names) != count:
         raise NamingError(
             f"{count} parts need {count} variable names; found {len(names)}: {', '.join(names)}. "

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields, replace
 from typing import Any
 
+from kerassplit_widget.display.session import Session
 from kerassplit_widget.errors import PlanError
 from kerassplit_widget.models.planning import Plan, Planner, Question
-from kerassplit_widget.models.reading import Reading
+from kerassplit_widget.models.planning.efforts import SPEED
 from kerassplit_widget.structure.cuts import Cut
 
 __all__ = ["PlanDesk"]
@@ -24,36 +25,49 @@ FRONT = 60
 
 _WORDS = {
     "objective": "Objective", "parts": "Parts", "bandwidth": "Bandwidth", "device_speed": "Device speed",
-    "server_speed": "Server speed", "speed": "Device speed", "round_trip": "Round trip", "cap": "Cap",
+    "server_speed": "Server speed", "speed": "Speed", "round_trip": "Round trip", "cap": "Cap",
     "precision": "Precision", "wiring": "Wiring", "single_tensor": "One tensor only",
 }  # fmt: skip
 """What the planner's options are called in the form."""
 
 _UNITS = {
-    "bandwidth": ("MB/s", 1e6), "device_speed": ("GFLOP/s", 1e9), "server_speed": ("GFLOP/s", 1e9),
-    "round_trip": ("ms", 1e-3), "cap": ("MiB", 2.0**20),
+    "bandwidth": ("MB/s", 1e6), "speed": ("GFLOP/s", 1e9), "device_speed": ("GFLOP/s", 1e9),
+    "server_speed": ("GFLOP/s", 1e9), "round_trip": ("ms", 1e-3), "cap": ("MiB", 2.0**20),
 }  # fmt: skip
 """The units of the form, and how much they are of those in a request."""
 
+_FIELDS = {
+    "balance": ("parts", "speed", "bandwidth", "wiring", "single_tensor"),
+    "latency": ("bandwidth", "device_speed", "server_speed", "round_trip", "single_tensor"),
+    "memory": ("parts", "cap", "precision", "single_tensor"),
+}
+"""The fields of the form that an objective has. What stands in a hidden one was not asked."""
+
 
 class PlanDesk:
-    """Keeps what the planner has worked out of a model, so that a slider can ask again and again."""
+    """Keeps what the planner has worked out, so that a slider can ask again, and the plan whose cuts were placed."""
 
     def __init__(self) -> None:
         self._planner: Planner | None = None
         self._front: list[tuple[float, float, Cut]] = []
+        self._placed: tuple[Plan, Question | None] | None = None
 
-    def plan(self, reading: Reading, message: Mapping[str, Any], batch_size: int, stopping: Callable[[], bool]) -> Plan:
+    def plan(self, session: Session, message: Mapping[str, Any], stopping: Callable[[], bool]) -> tuple[Plan, Question]:
         """Answer a request of the Plan panel.
 
         Parameters
         ----------
-        reading : Reading
+        session : Session
+            What is planned, as it is open now.
         message : mapping
             As the front end sends it; it is not trusted.
-        batch_size : int
         stopping : callable
             Whether the search is to end.
+
+        Returns
+        -------
+        Plan, Question
+            The second is what was asked.
 
         Raises
         ------
@@ -61,17 +75,18 @@ class PlanDesk:
             If a field makes no sense, or there is no such plan.
         """
         try:
-            return self._plan(reading, message, batch_size, stopping)
+            return self._plan(session, message, stopping)
         except PlanError as error:
             raise PlanError(in_form_words(str(error))) from None
 
     def _plan(
-        self, reading: Reading, message: Mapping[str, Any], batch_size: int, stopping: Callable[[], bool]
-    ) -> Plan:
-        question = _question(message, batch_size)
+        self, session: Session, message: Mapping[str, Any], stopping: Callable[[], bool]
+    ) -> tuple[Plan, Question]:
+        reading, options = session.reading, session.options
+        question = _question(message, session.batch_size)
         if "points" in message:  # a dot of the front: what these cuts cost, whatever else there may be
             given = replace(question, cuts=[tuple(message["points"])], parts=None, single_tensor=False)
-            return Planner(reading, given).plan({})
+            return Planner(reading, given).plan(options), given
         known = self._planner
         if (
             known is None
@@ -80,8 +95,8 @@ class PlanDesk:
         ):
             known = Planner(reading, question)
             self._front = []
-        self._planner = known.at(question.bandwidth)
-        return self._planner.plan({}, cancelled=stopping)
+        self._planner = known = known.at(question.bandwidth)
+        return known.plan(options, cancelled=stopping), question
 
     def front(self) -> list[tuple[float, float, Cut]]:
         """List cuts in two: crossing bytes, imbalance, and the cut. Worked out once for each question."""
@@ -90,6 +105,31 @@ class PlanDesk:
             step = max(1, -(-len(found) // FRONT))
             self._front = [(each.crossing, each.imbalance, cut) for each, cut in found[::step]]
         return self._front
+
+    def keep(self, plan: Plan, question: Question | None = None) -> None:
+        """Keep a plan whose cuts are placed now, and what was asked, if that is known."""
+        self._placed = plan, question
+
+    def plan_of(self, cuts: Sequence[Sequence[str]]) -> Plan | None:
+        """Return the plan that was kept last, if these are its cuts."""
+        if self._placed is None or [list(cut.points) for cut in self._placed[0].cuts] != cuts:
+            return None
+        return self._placed[0]
+
+    def asked(self, cuts: Sequence[Sequence[str]], model: str) -> str:
+        """Write the call of `plan` that chose these cuts; empty where none is known to have."""
+        plan, question = self._placed or (None, None)
+        if plan is None or question is None or self.plan_of(cuts) is None or question.cuts is not None:
+            return ""  # of the last they were chosen by hand
+        usual = Question()
+        given = {each.name: getattr(question, each.name) for each in fields(Question)}
+        given = {name: value for name, value in given.items() if value != getattr(usual, name)}
+        if question.speed == SPEED:
+            del given["speed"]
+        if plan.proved:  # no matter how long the search took
+            given.pop("time_limit", None)
+        words = [f"{name}={_written(value)}" for name, value in (given | plan.options).items()]
+        return f"ks.plan({', '.join([model, *words])})"
 
 
 def in_form_words(text: str) -> str:
@@ -111,32 +151,22 @@ def _mebibytes(nbytes: int) -> str:
 
 
 def _question(message: Mapping[str, Any], batch_size: int) -> Question:
-    live = message.get("live") is True
     objective = str(message.get("objective", "balance"))
-    precision = message.get("precision")
-    parts = message.get("parts", 4)
-    if parts is not None and not (isinstance(parts, int) and not isinstance(parts, bool)):
+    given: dict[str, Any] = {
+        name: message[name] for name in _FIELDS.get(objective, ()) if message.get(name) not in (None, "")
+    }
+    parts = given.get("parts", 1)
+    if not isinstance(parts, int) or isinstance(parts, bool):
         raise PlanError(f"The number of parts is a whole number; found {parts!r:.40}.")
-    return Question(
-        parts=parts,
-        objective=objective,
-        speed=_number(message, "device_speed", 1e11),
-        device_speed=_number(message, "device_speed", 1e10),
-        server_speed=_number(message, "server_speed", 1e12),
-        bandwidth=_number(message, "bandwidth", 125e6),
-        round_trip=_number(message, "round_trip", 0.0, above=False),
-        cap=_number(message, "cap", 0.0) if objective == "memory" and message.get("cap") is not None else None,
-        precision=None if precision in (None, "") else str(precision),
-        wiring="relay" if message.get("wiring") == "relay" else "direct",
-        single_tensor=message.get("single_tensor") is True,
-        batch_size=batch_size,
-        time_limit=LIVE_SECONDS if live else 20.0,
-    )
+    for name in given.keys() & _UNITS.keys():
+        given[name] = _number(name, given[name], above=name != "round_trip")
+    if message.get("live") is True:
+        given["time_limit"] = LIVE_SECONDS
+    return Question(objective=objective, batch_size=batch_size, **given)
 
 
-def _number(message: Mapping[str, Any], name: str, default: float, *, above: bool = True) -> float:
+def _number(name: str, value: Any, *, above: bool) -> float:
     """Read a number that makes sense: above 0, or at least 0."""
-    value = message.get(name, default)
     good = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
     if not good or value < 0 or (above and value == 0):
         least = "above 0" if above else "at least 0"
@@ -144,3 +174,10 @@ def _number(message: Mapping[str, Any], name: str, default: float, *, above: boo
         found = f"{value / size:g} {unit}" if good else f"{value!r:.40}"
         raise PlanError(f"{_WORDS[name]} is a number {least}; found {found}.")
     return float(value)
+
+
+def _written(value: Any) -> str:
+    """Write a value as a person would: 2.5e7, not 25000000.0."""
+    if isinstance(value, float):
+        return f"{value:.12g}" if value < 1e4 else re.sub(r"\.?0*e\+0*", "e", f"{value:.11e}")
+    return f'"{value}"' if isinstance(value, str) else repr(value)

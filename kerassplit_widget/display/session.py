@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 import keras
 
 from kerassplit_widget.display import wire
-from kerassplit_widget.display.editing import Editor
+from kerassplit_widget.display.editing import ALL_REMOVED, Editor
 from kerassplit_widget.display.viewing import Viewer
 from kerassplit_widget.errors import CutError
 from kerassplit_widget.models.cutting import place_cuts
 from kerassplit_widget.models.inputs import Shapes
+from kerassplit_widget.models.planning import Plan
 from kerassplit_widget.models.reading import Expand, read_steps
 from kerassplit_widget.structure.arguments import whole_number
-from kerassplit_widget.structure.cuts import cut_at, explain, nearest_candidates
+from kerassplit_widget.structure.cuts import cut_at, cut_candidates, explain, nearest_candidates
 from kerassplit_widget.structure.graph import LayerGraph
 from kerassplit_widget.structure.surveying import Place, survey
+from kerassplit_widget.structure.text import count_text, plural
 
 __all__ = ["Session"]
 
@@ -90,9 +91,41 @@ class Session:
             return ""
         return f"Sizes are unknown where dimensions are: ks.SplitWidget(model, input_shapes={given}) fixes them."
 
-    def names(self, cuts: Iterable[Any]) -> list[list[str]]:
-        """Write cuts, as `split` takes them, by the names of their points: nested, each once."""
-        return [list(cut.points) for cut in place_cuts(self.reading, cuts)]
+    @property
+    def places(self) -> str:
+        """Count where a single tensor crosses."""
+        return f"{plural(len(cut_candidates(self.graph)), 'place')} where a single tensor crosses"
+
+    def summary(self) -> str:
+        """Say in a few lines what is shown."""
+        graph = self.graph
+        lines = [f"{graph.name}: {plural(len(graph), 'call')}, {count_text(graph.params)} parameters, {self.places}"]
+        lines += [f"cut {i}: {cut.describe(self.batch_size)}" for i, cut in enumerate(self.editor.cuts, 1)]
+        return "\n".join([*lines, "(a SplitWidget; where widgets are not shown: ks.plot(model), ks.why_not, ks.split)"])
+
+    def place(self, cuts: Any) -> str:
+        """Place cuts, as `split` takes them, or none, instead of those that are there.
+
+        Returns
+        -------
+        str
+            One sentence; empty if the same were there.
+
+        Raises
+        ------
+        PointError, CutError
+            As `split`; the cuts then stay as they were.
+        """
+        before = self.editor.cuts
+        if isinstance(cuts, Plan):
+            cuts = cuts.cuts
+        if _are_names(cuts) and cuts == self.editor.points:  # never compared with tensors: that builds a call
+            return ""
+        none = cuts is None or (isinstance(cuts, list | tuple) and not cuts)
+        self.editor.place_cuts([] if none else place_cuts(self.reading, cuts))
+        if (now := self.editor.cuts) == before:
+            return ""
+        return f"{plural(len(now), 'cut')} placed; split to build the {len(now) + 1} parts." if now else ALL_REMOVED
 
     def open(self, name: str) -> bool:
         """Open a fold, or a layer that is made of others.
@@ -115,6 +148,13 @@ class Session:
         self.expanded.append(name)
         self._take(reading, name)
         return True
+
+    def end_of(self, name: str) -> str:
+        """Name the call that makes what a call made before it was opened: the last inside; empty if there is none."""
+        if name in self.graph:
+            return name
+        inside = [each for each in self.graph.names if name and each.startswith(f"{name}/")]
+        return inside[-1] if inside else ""
 
     def _take(self, reading: Any, group: str) -> None:
         """Go on with another graph of the same model: cuts, folds and direction stay as far as they can."""
@@ -163,3 +203,9 @@ class Session:
         numbers = wire.tensor_numbers(self.graph)
         places = zip(self.graph.names, survey(self.graph), strict=True)
         return [self._preview(call, place, numbers) for call, place in places]
+
+
+def _are_names(cuts: Any) -> bool:
+    return isinstance(cuts, list) and all(
+        isinstance(points, list) and all(isinstance(point, str) for point in points) for points in cuts
+    )

@@ -6,6 +6,7 @@ the tests of this module and read by the tests of the other, so that the two can
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -22,12 +23,20 @@ from kerassplit_widget.structure.layout.frames import outlines
 from kerassplit_widget.structure.text import shape_text
 from kerassplit_widget.structure.wiring import Wire, wire_parts
 
-__all__ = ["VERSION", "costs", "cut_row", "model", "placed", "plan", "result", "tensor_numbers", "view"]
+__all__ = ["VERSION", "as_text", "costs", "cut_row", "model", "placed", "plan", "result", "tensor_numbers", "view"]
 
 VERSION = 2
 
 _KINDS = ("call", "block", "repeat", "group")
 """The kinds of boxes, by the number that is sent."""
+
+
+def as_text(value: dict[str, Any], _: object = None) -> str | dict[str, Any]:
+    """Write a payload as JSON text: a notebook that keeps it would write a line for each number."""
+    if "geometry" not in value:
+        return json.dumps(value, separators=(",", ":"))
+    rest = {key: each for key, each in value.items() if key != "geometry"}
+    return {"json": json.dumps(rest, separators=(",", ":")), "geometry": value["geometry"]}
 
 
 def model(graph: LayerGraph, batch_size: int = 1) -> dict[str, Any]:

@@ -68,12 +68,21 @@ def split_code(
     listed = f"[{', '.join(entries)}]"
     if len(listed) > 70:
         listed = "[\n" + "".join(f"    {entry},\n" for entry in entries) + "]"
-    given = "".join(f", {key}={value!r}" for key, value in (options or {}).items())
+    given = "".join(f", {key}={_written(value)}" for key, value in (options or {}).items())
     return f"import kerassplit_widget as ks\n\nsplit = ks.split({model}, {listed}{given})\n{', '.join(names)} = split"
 
 
 def _is_name(text: str) -> bool:
     return text.isidentifier() and not keyword.iskeyword(text)
+
+
+def _written(value: object) -> str:
+    """Write an option as the cuts are written, all texts in double quotes."""
+    if isinstance(value, str):
+        return _quoted(value)
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{_written(key)}: {_written(each)}" for key, each in value.items()) + "}"
+    return f"[{', '.join(map(_written, value))}]" if isinstance(value, list) else repr(value)
 
 
 def _quoted(name: str) -> str:

@@ -14,14 +14,16 @@ from kerassplit_widget.errors import CutError, ModelError, PointError, SplitErro
 from kerassplit_widget.models import keras_internals as internals
 from kerassplit_widget.models.counting import count_reading
 from kerassplit_widget.models.counting.costs import counted_batch
+from kerassplit_widget.models.inputs import Shapes
 from kerassplit_widget.models.keras_internals import counting as details
-from kerassplit_widget.models.reading import read_steps
+from kerassplit_widget.models.reading import Expand, read_steps
 from kerassplit_widget.models.splitting import Split, split
 from kerassplit_widget.models.twins import Twins
 from kerassplit_widget.models.verifying import Apart, Progress, length_of, random_inputs
 from kerassplit_widget.structure.arguments import whole_number
 from kerassplit_widget.structure.cuts import Cut, cut_at, cut_candidates
 from kerassplit_widget.structure.tables import html_table, text_table
+from kerassplit_widget.structure.text import listed
 
 __all__ = ["Measurement", "Segment", "measure"]
 
@@ -40,7 +42,7 @@ class Segment:
     name : str
         Its first and its last call.
     calls : tuple of str
-        Names of the calls in it.
+        Names of the calls that are computed in it: the model's inputs are not.
     ms, ms_low, ms_high : float
         Median and quartiles of the repetitions, in milliseconds.
     """
@@ -68,6 +70,15 @@ class Measurement:
         Examples at a time; repetitions that were counted.
     cuts : tuple of tuple of str
         The points of the cuts between the segments.
+
+    Examples
+    --------
+    >>> import keras
+    >>> import kerassplit_widget as ks
+    >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, name="a"), keras.layers.Dense(2, name="b")])
+    >>> measured = ks.measure(model, cuts=["a"], repeats=2, warmup=1)
+    >>> len(measured), measured["a"].ms_low <= measured["a"].ms, measured.cuts
+    (2, True, (('a',),))
     """
 
     model: str
@@ -134,7 +145,7 @@ class Measurement:
         return html_table(**self._table())
 
 
-HEADERS = ("segment", "calls", "ms", "quartiles")
+HEADERS = ("segment", "computed calls", "ms", "quartiles")
 
 
 def measure(
@@ -145,6 +156,8 @@ def measure(
     repeats: int = 15,
     warmup: int = 3,
     batch_size: int = 1,
+    expand: Expand | None = None,
+    input_shapes: Shapes | None = None,
     progress: Progress | None = None,
 ) -> Measurement:
     """Measure the segments of a model, and the whole beside them.
@@ -155,7 +168,7 @@ def measure(
         A split is measured part by part.
     x : tensor or structure of tensors, optional
         Inputs, as the model takes them. By default random ones.
-    cuts : list, optional
+    cuts : list or Plan, optional
         As for `split`. By default single-tensor cuts, for at most 12 segments of about equal work.
     repeats : int
         Repetitions that count.
@@ -163,6 +176,8 @@ def measure(
         Repetitions before these, which compile and fill caches.
     batch_size : int
         Examples at a time, of random inputs; where the model takes one batch size only, that is kept.
+    expand, input_shapes
+        How to read the model, as for `split`.
     progress : callable, optional
         Called as ``progress(done, total, what)`` after each round.
 
@@ -177,6 +192,8 @@ def measure(
         If the model cannot be read, or does not run on the inputs.
     PointError, CutError
         If a cut is not possible, or none is given and the model has no place for one.
+    SplitError
+        If a number makes no sense, or a split is given with what it has already.
 
     Notes
     -----
@@ -188,16 +205,25 @@ def measure(
     Examples
     --------
     >>> import keras
+    >>> import kerassplit_widget as ks
     >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, name="a"), keras.layers.Dense(2, name="b")])
-    >>> measured = measure(model, cuts=["a"], repeats=2, warmup=1)
+    >>> measured = ks.measure(model, cuts=["a"], repeats=2, warmup=1)
     >>> [row.name for row in measured], measured.whole_ms > 0
     (['a', 'b'], True)
     """
     repeats, warmup = whole_number("repeats", repeats), whole_number("warmup", warmup, 0)
     batch_size = whole_number("batch_size", batch_size)
-    if isinstance(model, Split) and cuts is not None:
-        raise SplitError("A split has its cuts already: give the model itself to measure it at other cuts=.")
-    parts = model if isinstance(model, Split) else split(model, _default_cuts(model) if cuts is None else cuts)
+    given = {"cuts": cuts, "expand": expand, "input_shapes": input_shapes}
+    if isinstance(model, Split):
+        if other := [f"{name}=" for name, value in given.items() if value is not None]:
+            raise SplitError(
+                f"A split has its cuts already: give the model itself to measure it at other {listed(other)}."
+            )
+        parts = model
+    else:
+        if cuts is None:
+            given["cuts"] = _default_cuts(model, "nested" if expand is None else expand, input_shapes)
+        parts = split(model, **given)
     if x is None:
         x = _batch(parts, batch_size)
         assert parts.reading is not None  # or there were no random inputs
@@ -303,9 +329,9 @@ def _batch(parts: Split, batch_size: int) -> Any:
     return keras.tree.pack_sequence_as(one, flat)
 
 
-def _default_cuts(model: Any) -> list[Cut]:
+def _default_cuts(model: Any, expand: Expand, input_shapes: Shapes | None) -> list[Cut]:
     """Choose single-tensor cuts so that segments have about equal work; where there is none, one in the middle."""
-    reading = read_steps(model)
+    reading = read_steps(model, expand=expand, input_shapes=input_shapes)
     graph = reading.graph
     found = cut_candidates(graph)
     if not found:

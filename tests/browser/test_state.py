@@ -168,6 +168,8 @@ def test_a_closed_widget_frees_its_model(notebook):
     notebook.eventually("'part_2' in globals()", True)
     seen.button("Verify").click()
     seen.proved()
+    seen.tab("Plan").click()
+    seen.root.get_by_role("spinbutton", name="Parts").fill("2")
     seen.button("Plan").click()
     expect(seen.root.get_by_role("table")).to_be_visible()
     assert notebook.ask("(gc.collect(), model_gone() is None)[1]") is False

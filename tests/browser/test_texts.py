@@ -59,6 +59,15 @@ def low(tmp_path_factory) -> Path:
     return write_page(tmp_path_factory.mktemp("low") / "low.html", session)
 
 
+@pytest.fixture(scope="module")
+def rows(tmp_path_factory) -> Path:
+    """A page of calls with names of all lengths and shapes that take room."""
+    y = x = keras.Input((64, 64, 3), name="x")
+    for i in range(4, 44, 2):
+        y = layers.Conv2D(128, 1, name="separable_conv_1_pad_reduction_left1_stem_1_"[-i:].strip("_") + f"_{i}")(y)
+    return write_page(tmp_path_factory.mktemp("rows") / "rows.html", Session(keras.Model(x, y, name="rows")))
+
+
 @pytest.fixture
 def page(chromium, saved):
     context = chromium.new_context(viewport={"width": 1200, "height": 640}, has_touch=True)
@@ -123,6 +132,50 @@ def test_rows_of_a_group_show_what_tells_them_apart(page):
     page.set_viewport_size({"width": 1900, "height": 640})
     page.wait_for_timeout(300)
     assert seen.get_attribute("data-seen") == "squeeze_and_excite_project_second"
+
+
+# What is seen of the shape of a row: "cut" is neither all nor nothing.
+SHAPE = """option => {
+  const [name, shape] = [".ks-name", ".ks-shape"].map(each => option.querySelector(each));
+  const [row, first, last] = [option, name, shape].map(each => each.getBoundingClientRect());
+  if (last.top >= row.bottom) return name.dataset.seen ? "squeezed" : "none";
+  const beside = first.right < last.left && last.right < row.right - 10 && last.bottom <= row.bottom;
+  return beside && shape.scrollWidth <= last.width + 1 && !name.dataset.seen ? "whole" : "cut";
+}"""
+
+
+@pytest.mark.parametrize("width", [420, 760, 1200, 1900])
+def test_a_shape_stands_whole_beside_its_name_or_not_at_all(page, rows, width):
+    page.set_viewport_size({"width": width, "height": 900})
+    page.goto(rows.as_uri())
+    options = page.locator(".ks-option")
+    expect(options).to_have_count(21)
+    seen = []
+    for option in options.all():
+        option.scroll_into_view_if_needed()
+        page.wait_for_timeout(60)
+        seen.append(option.evaluate(SHAPE))
+    assert seen.count("whole") > 5
+    # Names get longer: first the shape goes, and then the middle of the name.
+    assert seen == sorted(seen, key=["whole", "none", "squeezed"].index), seen
+    assert ("squeezed" in seen) == (width in (760, 1200)), seen
+
+
+def test_clear_cuts_stands_on_the_line_of_the_tabs(page):
+    bases = page.evaluate("""() => {
+      document.querySelector(".ks-quiet").hidden = false;
+      return [...document.querySelectorAll(".ks-tab:not([hidden]), .ks-quiet")].map(each => {
+        const range = document.createRange();
+        range.selectNodeContents(each);
+        return range.getBoundingClientRect().bottom;
+      });
+    }""")
+    assert len(bases) == 3 and max(bases) - min(bases) < 0.6, bases
+    # The line of the chosen tab still lies on that below the row.
+    ends = page.evaluate(
+        "['.ks-tabs', '.ks-panel-top'].map(each => document.querySelector(each).getBoundingClientRect().bottom)"
+    )
+    assert abs(ends[0] - ends[1]) <= 1.1, ends
 
 
 @pytest.mark.parametrize("width", [420, 1200])

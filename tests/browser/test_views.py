@@ -161,7 +161,7 @@ def test_the_plan_follows_the_slider(notebook, shots, record_property):
     slider = seen.root.get_by_role("slider", name="Bandwidth")
     answer = seen.root.locator(".ks-plan-answer")
     took, cuts = {}, set()
-    for step in (429, 100, 354, 386, 500, 800, 300, 430):
+    for step in (300, 70, 248, 270, 350, 560, 210, 301):
         took[step] = seen.page.evaluate(SLIDE, [slider.element_handle(), answer.element_handle(), str(step)])
         cuts.add(str(seen.ask("cuts")))
     print({step: round(milliseconds) for step, milliseconds in took.items()}, cuts)

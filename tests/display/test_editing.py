@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from kerassplit_widget.display.editing import Editor
 from kerassplit_widget.errors import CutError, PointError, SplitError
 from kerassplit_widget.structure.cuts import cut_at
+from kerassplit_widget.structure.nesting import nest
 
 from ..structure.graphs import graph_of, random_graphs
 
@@ -50,7 +51,7 @@ def test_undo_and_redo():
     editor = Editor(CHAIN)
     assert editor.undo() == "There is nothing to undo."
     editor.toggle("a")
-    editor.place([["b"], ["c"]])
+    editor.place_cuts(nest(cut_at(editor.graph, *points) for points in [["b"], ["c"]]))
     assert editor.can_undo and not editor.can_redo
     editor.undo()
     assert editor.points == [["a"]]
@@ -71,7 +72,7 @@ def test_what_cannot_be_done_changes_nothing():
         with pytest.raises(error):
             editor.toggle(call)
     with pytest.raises(PointError):
-        editor.place([["a"], ["x"]])
+        editor.place_cuts(nest(cut_at(editor.graph, *points) for points in [["a"], ["x"]]))
     with pytest.raises(SplitError, match="no cut number 4; 1 cuts"):
         editor.remove(4)
     assert editor.points == [["b"]]

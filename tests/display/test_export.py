@@ -126,7 +126,7 @@ def test_every_call_has_its_preview_and_its_costs(session):
 @pytest.mark.parametrize("make", [*zoo.ALL, lambda: keras.applications.NASNetMobile(weights=None)])
 def test_the_previews_are_what_the_widget_says_of_each_call(make):
     session = Session(make())
-    session.editor.place([next(cut.points for cut in cut_candidates(session.graph))] if make is zoo.unet else [])
+    session.place([next(cut.points for cut in cut_candidates(session.graph))] if make is zoo.unet else [])
     names = session.graph.names if len(session.graph) < 200 else session.graph.names[::7]
     found = dict(zip(session.graph.names, session.previews(), strict=True))
     assert [found[name] for name in names] == [session.preview(name) for name in names]
@@ -141,7 +141,7 @@ def test_unknown_dimensions_cost_the_costs_only():
 def test_the_page_brings_the_code_of_its_split():
     session = Session(zoo.residual())
     assert Page(page_html(session)).state["code"] == ""
-    session.editor.place([["conv"]])
+    session.place([["conv"]])
     state = Page(page_html(session)).state
     assert "part_1, part_2" in state["code"] and "'conv'" in state["code"].replace('"', "'")
     assert state["traits"]["cuts"] == [["conv"]]
@@ -196,7 +196,7 @@ def test_every_call_can_be_revealed():
 
 def test_cuts_stay_between_boxes_in_every_view():
     session = Session(deep())
-    session.editor.place([["block7_dense"]])
+    session.place([["block7_dense"]])
     (cut,) = session.editor.cuts
     packed = pack_places(session.graph, [cut.head], session.viewer)
     inside = np.isin(np.arange(len(session.graph)), list(cut.head))

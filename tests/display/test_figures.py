@@ -1,11 +1,13 @@
 import io
 from itertools import pairwise
+from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 from keras import layers
 from matplotlib.figure import Figure
+from PIL import Image
 
 import kerassplit_widget as ks
 from kerassplit_widget.display.figures import png
@@ -347,6 +349,35 @@ def test_the_png_is_small_and_gets_coarser_when_it_must():
     assert len(coarse) <= len(fine) // 2
     with pytest.raises(ks.SplitError, match="takes more than 100 B"):
         png(graph, max_bytes=100)
+
+
+def colours(picture):
+    """The colours of a picture, and how many points have each."""
+    image = Image.open(io.BytesIO(picture))
+    return {"#{:02x}{:02x}{:02x}".format(*colour): count for count, colour in image.convert("RGB").getcolors(1 << 24)}
+
+
+def test_the_png_has_the_colours_that_the_legend_names():
+    y = x = keras.Input((32, 32, 3), name="image")
+    for i in range(30):
+        y = layers.Conv2D(4, 3, padding="same", name=f"conv_{i}")(y)
+    for layer in (layers.BatchNormalization, layers.ReLU, layers.MaxPooling2D, layers.Flatten):
+        y = layer()(y)
+    y = layers.Dense(4, name="dense")(y)
+    graph = ks.read(keras.Model(x, layers.Add(name="merge")([y, layers.Dense(4, name="other")(y)])))
+    seen = colours(png(graph))
+    names = ("input", "convolution", "normalization", "activation", "pooling", "dense", "merge", "reshape")
+    assert all(seen.get(FAMILIES[name], 0) > 20 for name in names), seen
+    parts = colours(png(graph, [cut_at(graph, "conv_3"), cut_at(graph, "conv_9")]))
+    tints = ["#" + "".join(f"{round(255 * each):02x}" for each in tint(colour)) for colour in PARTS[:3]]
+    assert {*PARTS[:3], *tints} <= parts.keys()
+
+
+def test_the_picture_of_the_widget_has_them_too():
+    picture = Path(__file__).parents[2].joinpath("docs", "widget.png").read_bytes()
+    seen = colours(picture)
+    names = ("input", "convolution", "normalization", "activation", "merge", "pooling", "dense", "reshape")
+    assert all(seen.get(FAMILIES[name], 0) > 20 for name in names) and len(picture) <= 300_000
 
 
 def test_shortened_texts_keep_both_ends_and_fit():

@@ -5,6 +5,7 @@ import threading
 import weakref
 from dataclasses import replace
 
+import anywidget
 import keras
 import numpy as np
 import pytest
@@ -27,7 +28,7 @@ class FrontEnd:
     def ask(self, kind, **fields):
         self.count += 1
         self.widget._handle_custom_msg({"id": self.count, "kind": kind, **fields}, [])
-        self.widget.worker.join()
+        self.widget._worker.join()
         reply = self.sent[-1]
         assert reply["kind"] == "reply" and reply["id"] == self.count
         return reply
@@ -193,7 +194,7 @@ def test_a_proof_of_other_parts_is_not_shown(front, monkeypatch):
     front.ask("toggle", call="conv")
     results = []
     w.observe(lambda change: results.append(change["new"]), "_result")
-    proper = type(w.parting.build()).verify
+    proper = type(w._parting.build()).verify
 
     def slow(parts, **given):
         found = proper(parts, **given)
@@ -219,7 +220,7 @@ def test_a_plan_does_not_take_the_place_of_cuts_that_came_meanwhile(folded, monk
 
 
 def test_times_of_another_picture_are_not_shown(front, monkeypatch):
-    session = front.widget.session
+    session = front.widget._session
     proper = actions.measure
 
     def slow(model, **given):
@@ -271,18 +272,49 @@ def test_verify_reports_progress_and_proof(front):
     assert front.widget._result == {}  # a proof of other cuts proves nothing
 
 
+def test_what_was_proved_of_the_parts_stays_when_they_are_put_in_the_notebook(front, shell):
+    w = front.widget
+    front.ask("toggle", call="conv")
+    assert front.ask("verify")["ok"]
+    proof = w._result["verification"]
+    assert front.ask("split")["ok"]
+    assert w._result["verification"] == proof and w._result["variables"] == ["part_1", "part_2"]
+    assert w.status == "part_1 and part_2 are in the notebook; proved equal to the model."
+    front.ask("toggle", call="stem")
+    assert front.ask("split")["ok"] and w._result["verification"] is None
+    assert w.status.endswith("are in the notebook; verify to prove that they equal the model.")
+    front.ask("undo")
+    assert front.ask("split")["ok"] and w._result["verification"] is None  # other parts, of the same cuts
+
+
+def test_parts_that_were_found_to_differ_are_not_called_equal(front, monkeypatch):
+    w = front.widget
+    front.ask("toggle", call="conv")
+    proper = type(w._parting.build()).verify
+
+    def failing(parts, **given):
+        proof = proper(parts, **given)
+        return replace(proof, checks=tuple(replace(check, ok=False) for check in proof.checks))
+
+    monkeypatch.setattr(type(w.split), "verify", failing)
+    front.ask("verify")
+    front.ask("split")
+    assert not w._result["verification"]["ok"]
+    assert w.status == "part_1 and part_2 are in the notebook; verifying found that they differ from the model."
+
+
 def test_long_work_can_be_cancelled_and_leaves_nothing_half_done(front, monkeypatch):
     w = front.widget
     front.ask("toggle", call="conv")
     begun, go_on = threading.Event(), threading.Event()
-    proper = w.parting.build().verify
+    proper = w._parting.build().verify
 
     def slow(progress):
         begun.set()
         assert go_on.wait(10)
         return proper(progress=progress)
 
-    monkeypatch.setattr(w.parting.build(), "verify", slow)
+    monkeypatch.setattr(w._parting.build(), "verify", slow)
     w._handle_custom_msg({"id": 7, "kind": "verify"}, [])
     assert begun.wait(10) and w._busy["what"] == "building the parts"
     w._handle_custom_msg({"id": 8, "kind": "measure"}, [])
@@ -291,7 +323,7 @@ def test_long_work_can_be_cancelled_and_leaves_nothing_half_done(front, monkeypa
     assert front.sent[-1]["id"] == 9 and front.sent[-1]["ok"]
     w._handle_custom_msg({"id": 10, "kind": "cancel"}, [])
     go_on.set()
-    w.worker.join()
+    w._worker.join()
     assert front.sent[-1] == {
         "kind": "reply", "id": 7, "ok": False, "error": "Stopped verifying. Nothing was changed."
     }  # fmt: skip
@@ -302,7 +334,7 @@ def test_cancelling_acts_between_two_parts(front, monkeypatch):
     w = front.widget
     front.ask("toggle", call="conv")
     told, ran = [], []
-    proper = w.worker.tell
+    proper = w._worker.tell
 
     def tell(done, total, what):
         told.append(what)
@@ -310,8 +342,8 @@ def test_cancelling_acts_between_two_parts(front, monkeypatch):
             w._handle_custom_msg({"id": 9, "kind": "cancel"}, [])
         proper(done, total, what)
 
-    monkeypatch.setattr(w.worker, "tell", tell)
-    for i, part in enumerate(w.parting.build(), 1):
+    monkeypatch.setattr(w._worker, "tell", tell)
+    for i, part in enumerate(w._parting.build(), 1):
         monkeypatch.setattr(
             part, "call", lambda *given, i=i, call=part.call, **more: ran.append(i) or call(*given, **more)
         )
@@ -344,7 +376,7 @@ def test_bad_messages_are_answered(front):
 
 def test_an_unexpected_error_is_shown_too(front, monkeypatch):
     front.ask("toggle", call="add")
-    monkeypatch.setattr(front.widget.parting, "build", lambda: 1 / 0)
+    monkeypatch.setattr(front.widget._parting, "build", lambda: 1 / 0)
     assert front.ask("split")["error"] == "ZeroDivisionError: division by zero"
 
 
@@ -539,9 +571,8 @@ def test_each_call_shows_the_time_of_the_segment_that_was_measured(front, monkey
     for segment in found:  # no shares: a call without FLOPs too is in a segment that takes time
         assert {times[name] for name in segment.calls} == {segment.ms}
     assert times["image"] == 0
-    assert w.status.startswith(
-        f"{len(found)} segments measured; each call shows the time of its whole segment. residual: "
-    )
+    whole = f"the model as one takes {found.whole_ms:.3g} ms"
+    assert w.status == f"{len(found)} segments measured: {found.sum_ms:.3g} ms in all; {whole}."
 
 
 def test_calls_of_a_layer_that_was_measured_closed_show_its_segment(monkeypatch, shell):
@@ -566,7 +597,7 @@ def test_a_call_of_unknown_work_takes_time_too(monkeypatch, shell):
 
 def test_a_plan_is_drawn_as_cuts(folded):
     w = folded.widget
-    reply = folded.ask("plan", objective="balance", parts=3, bandwidth=1e9, device_speed=1e9)
+    reply = folded.ask("plan", objective="balance", parts=3, bandwidth=1e9, speed=1e9)
     assert reply["ok"] and reply["plan"]["proved"] and len(w.cuts) == 2
     assert [stage["part"] for stage in reply["plan"]["stages"]] == ["part_1", "part_2", "part_3"]
     assert w.status == reply["plan"]["sentence"]
@@ -578,8 +609,74 @@ def test_a_plan_is_drawn_as_cuts(folded):
     assert [list(cut.points) for cut in by_name.cuts] == w.cuts
 
 
+def test_the_panel_asks_what_plan_asks_where_nothing_is_said(folded):
+    found = ks.plan(folded.widget.model)
+    assert folded.ask("plan")["ok"]
+    w = folded.widget
+    assert w.cuts == [list(cut.points) for cut in found.cuts]
+    assert (w.plan.value, w.plan.wiring, w.plan.stages) == (found.value, found.wiring, found.stages)
+    assert "# chosen by ks.plan(model)\n" in w.code
+    folded.ask("plan", speed=1e11, bandwidth=125e6, wiring="direct", precision="", parts=4)  # as the panel begins
+    assert "# chosen by ks.plan(model)\n" in w.code
+    for objective in ("latency", "memory"):
+        folded.ask("plan", objective=objective)
+        assert w.plan.value == ks.plan(w.model, objective=objective).value
+
+
+def test_the_plan_of_the_cuts_is_at_hand_and_in_the_code_until_they_change(folded, shell):
+    w = folded.widget
+    shell.user_ns |= {"net": w.model, "ks": ks}
+    assert w.plan is None
+    ask = {"objective": "balance", "parts": 3, "bandwidth": 2.5e7, "speed": 1e9, "device_speed": 5e9, "precision": ""}
+    reply = folded.ask("plan", single_tensor=True, wiring="relay", **ask)
+    assert w.plan.sentence() == reply["plan"]["sentence"] and w.plan.bound == reply["plan"]["bound"]
+    line = 'ks.plan(net, parts=3, bandwidth=2.5e7, wiring="relay", single_tensor=True, speed=1e9)'
+    lines = w.code.splitlines()
+    assert lines[:2] == ["import kerassplit_widget as ks", ""] and lines[2].startswith(
+        "# chosen by ks.plan(net, parts=3, "
+    )
+    asked = lines[2].removeprefix("# chosen by ")
+    assert sorted(asked[:-1].split(", ")) == sorted(line[:-1].split(", "))
+    assert [list(cut.points) for cut in eval(asked, shell.user_ns).cuts] == w.cuts
+    assert folded.ask("code")["code"] == w.code
+    exec(w.code, shell.user_ns)
+    assert shell.user_ns["split"].cuts == tuple(map(tuple, w.cuts))
+    folded.ask("toggle", call="pool")
+    assert w.plan is None and "ks.plan" not in w.code
+    folded.ask("undo")
+    assert w.plan is not None and asked in w.code
+    # A dot of the front was chosen by hand: there is what it costs, and no line.
+    folded.ask("plan", points=["block3_add"], **ask)
+    assert w.cuts == [["block3_add"]] and w.plan.status == "by hand" and "ks.plan" not in w.code
+    plan = ks.plan(w.model, 2)
+    w.cuts = plan
+    assert w.plan is plan and "ks.plan" not in w.code  # what was asked is not known
+    w.cuts = []
+    assert w.plan is None
+
+
+def test_a_plan_of_an_opened_layer_is_split_and_asked_again(monkeypatch, shell):
+    front = FrontEnd(ks.SplitWidget(composite(), expand="all"), monkeypatch)
+    w = front.widget
+    shell.user_ns |= {"model": w.model, "ks": ks}
+    assert front.ask("plan", parts=3)["ok"]
+    assert ks.split(w.model, w.plan).cuts == tuple(map(tuple, w.cuts))
+    asked = w.code.splitlines()[2].removeprefix("# chosen by ")
+    assert asked == 'ks.plan(model, parts=3, expand="all")'
+    assert eval(asked, shell.user_ns).cuts == w.plan.cuts
+
+
+def test_a_plan_of_a_moving_slider_says_how_long_it_searched(folded, monkeypatch):
+    w = folded.widget
+    assert folded.ask("plan", objective="balance", parts=2, live=True)["ok"]
+    placed, question = w._desk._placed
+    for gap, said in ((0.0, False), (0.1, True)):  # what is proved is found again, however long that takes
+        w._desk.keep(replace(placed, gap=gap), question)
+        assert ("time_limit=0.1" in w.code) == said
+
+
 def test_the_front_follows_what_is_asked(folded):
-    ask = {"objective": "balance", "parts": 2, "bandwidth": 1e9, "device_speed": 1e9}
+    ask = {"objective": "balance", "parts": 2, "bandwidth": 1e9, "speed": 1e9}
     several = folded.ask("plan", **ask)["plan"]["front"]
     single = folded.ask("plan", single_tensor=True, **ask)["plan"]["front"]
 
@@ -592,7 +689,7 @@ def test_the_front_follows_what_is_asked(folded):
 
 def test_a_dot_of_the_front_says_what_its_cut_costs(folded):
     w = folded.widget
-    ask = {"objective": "balance", "parts": 4, "bandwidth": 1e9, "device_speed": 1e9, "single_tensor": True}
+    ask = {"objective": "balance", "parts": 4, "bandwidth": 1e9, "speed": 1e9, "single_tensor": True}
     front = folded.ask("plan", **ask)["plan"]["front"]
     reply = folded.ask("plan", points=front[-1]["points"], **ask)
     assert reply["ok"] and w.cuts == [front[-1]["points"]]
@@ -625,8 +722,9 @@ def test_a_slider_moves_the_cut_and_undo_takes_all_its_steps_back(folded):
         ({"parts": 0}, "Parts is a whole number, at least 1; found 0."),
         ({"bandwidth": 0}, "Bandwidth is a number above 0; found 0 MB/s."),
         ({"bandwidth": "fast"}, "is a number"),
-        ({"device_speed": -1e10}, "Device speed is a number above 0; found -10 GFLOP/s."),
-        ({"round_trip": -0.002}, "Round trip is a number at least 0; found -2 ms."),
+        ({"speed": -1e10}, "Speed is a number above 0; found -10 GFLOP/s."),
+        ({"objective": "latency", "device_speed": -1e10}, "Device speed is a number above 0; found -10 GFLOP/s."),
+        ({"objective": "latency", "round_trip": -0.002}, "Round trip is a number at least 0; found -2 ms."),
         ({"objective": "beauty"}, "Objective is one of balance, latency, memory; found 'beauty'."),
         (
             {"objective": "memory", "cap": 1024, "parts": 2},
@@ -652,7 +750,7 @@ def test_unknown_dimensions_are_told_with_the_way_to_fix_them(monkeypatch, shell
 
 def test_boxes_are_as_wide_as_their_widest_text_and_marks():
     def width(model, **given):
-        sizes = ks.SplitWidget(model, **given).session.viewer.scene.layout.sizes
+        sizes = ks.SplitWidget(model, **given)._session.viewer.scene.layout.sizes
         return float(sizes[0, 0])
 
     def chain(*names, layer=None):
@@ -708,6 +806,38 @@ def test_a_composite_layer_is_opened_in_place(monkeypatch, shell):
     assert w.cuts == [["in"]]
 
 
+def test_a_widget_opens_what_its_own_code_opens(shell):
+    model = composite()
+    w = ks.SplitWidget(model, cuts=["block/first"], expand="all")
+    assert w.cuts == [["block/first"]] and "block/second" in w.graph
+    shell.user_ns["model"] = model
+    exec(w.code, shell.user_ns)
+    assert shell.user_ns["split"].cuts == (("block/first",),)
+    again = ks.SplitWidget(model, cuts=["block/first"], expand=["block"])
+    assert again.materialize().verify().exact
+    with pytest.raises(ks.SplitError, match="Give the same expand="):
+        ks.SplitWidget(model, cuts=ks.plan(model, 2, expand="all"), expand="nested")
+    with pytest.raises(ks.SplitError, match="expand"):
+        ks.SplitWidget(model, expand="some")
+
+
+def test_a_cut_in_a_closed_layer_says_how_it_is_opened(shell):
+    w = ks.SplitWidget(composite(), cuts=["in"])
+    for cuts in ([["block/first"]], ["block/first"], [w.model.get_layer("block").first]):
+        with pytest.raises(ks.SplitError, match="'block' is closed here"):
+            w.cuts = cuts
+    assert w.cuts == [["in"]]
+
+
+def test_a_model_is_measured_as_it_is_read(monkeypatch, shell):
+    given, proper = [], actions.measure
+    monkeypatch.setattr(actions, "measure", lambda model, **more: given.append(more) or proper(model, **more))
+    assert FrontEnd(ks.SplitWidget(composite(), expand="all"), monkeypatch).ask("measure")["ok"]
+    shapes = FrontEnd(ks.SplitWidget(zoo.unknown_dims(), input_shapes=(12, 10, 3)), monkeypatch)
+    assert shapes.ask("measure")["ok"]
+    assert given[0]["expand"] == "all" and given[1]["input_shapes"] == (12, 10, 3)
+
+
 def test_a_layer_that_cannot_be_opened_says_why(monkeypatch, shell):
     class Own(keras.layers.Layer):
         def __init__(self, **kwargs):
@@ -745,6 +875,74 @@ def test_cuts_to_begin_with_are_given_as_to_split():
         assert ks.SplitWidget(model, cuts=cuts).cuts == []
     with pytest.raises(ks.SplitError, match="Cuts are given in a list"):
         ks.SplitWidget(model, cuts=3)
+
+
+def test_cuts_are_set_as_they_are_given_to_split():
+    model = zoo.residual()
+    w, layer = ks.SplitWidget(model), model.get_layer("add")
+    nodes = len(layer._inbound_nodes)
+    for cuts in (
+        ["add"],
+        "add",
+        [["add"]],
+        [layer],
+        [layer.output],
+        (("add",),),
+        [ks.cut_at(model, "add")],
+        ks.cut_at(model, "add"),
+        ks.plan(model, None, cuts=["add"]),
+    ):
+        w.cuts = []
+        w.cuts = cuts
+        assert w.cuts == [["add"]] and w.status == "1 cut placed; split to build the 2 parts."
+    w.cuts = cuts  # a second time: nothing changes
+    assert w.split is None and len(layer._inbound_nodes) == nodes
+    for none in (None, (), []):
+        w.cuts = none
+        assert w.cuts == []
+        w.cuts = ["pool"]
+    for wrong, words in (
+        (3, "Cuts are given in a list"),
+        ([5], "found int|no call|not a call|5"),
+        ([[]], "at least one"),
+    ):
+        with pytest.raises(ks.SplitError, match=words):
+            w.cuts = wrong
+        assert w.cuts == [["pool"]]
+    assert ks.SplitWidget(model).cuts == []
+
+
+def test_the_height_is_set_as_it_is_given():
+    w = ks.SplitWidget(zoo.residual())
+    w.height = np.int64(300)
+    assert w.height == 300 and type(w.height) is int
+    for wrong in (10, "tall", None, 2.5):
+        with pytest.raises(ks.SplitError, match="height= is a whole number, at least 200; found"):
+            w.height = wrong
+    with pytest.raises(ks.SplitError, match="at most 4000; found 5000"):
+        w.height = 5000
+    assert w.height == 300
+
+
+def test_completion_shows_what_people_use():
+    own = set(dir(ks.SplitWidget(zoo.residual()))) - set(dir(anywidget.AnyWidget()))
+    assert {name for name in own if not name.startswith("_")} == {
+        "code", "cuts", "graph", "height", "last_error", "materialize", "model", "opened", "plan", "png", "selection",
+        "split", "status", "to_html", "variable_names",
+    }  # fmt: skip
+
+
+def test_without_cuts_there_are_no_names_of_parts(front):
+    w = front.widget
+    assert w.variable_names == ""
+    front.ask("toggle", call="add")
+    assert w.variable_names == "part_1, part_2"
+    front.ask("clear")
+    assert w.variable_names == ""
+    front.ask("undo")
+    w.variable_names = "head, tail"
+    front.ask("clear")
+    assert w.variable_names == "head"  # typed by somebody: it stays
 
 
 def test_a_plan_to_begin_with_stands_for_its_cuts_and_its_reading(shell):

@@ -15,6 +15,7 @@ from kerassplit_widget.display.editing import Editor
 from kerassplit_widget.display.viewing import Viewer
 from kerassplit_widget.models.counting import costs
 from kerassplit_widget.models.planning import plan
+from kerassplit_widget.structure.cuts import cut_at
 
 from ..models import zoo
 
@@ -40,7 +41,7 @@ def payload():
     model = sample()
     graph = ks.read(model)
     editor = Editor(graph)
-    editor.place([["stem"], ["block2_bn"]])
+    editor.place_cuts([cut_at(editor.graph, "stem"), cut_at(editor.graph, "block2_bn")])
     viewer = Viewer(graph)
     whole = wire.view(graph, viewer.scene)
     viewer.show("blocks")
@@ -140,7 +141,7 @@ def test_a_folded_view_says_what_is_in_its_boxes_and_frames():
 def test_parts_say_what_they_hold_need_and_return():
     graph = ks.read(zoo.residual())
     editor = Editor(graph)
-    editor.place([["conv"]])
+    editor.place_cuts([cut_at(editor.graph, "conv")])
     placed = wire.placed(editor, ["head"])
     first, second = placed["parts"]
     assert first == {

@@ -185,3 +185,41 @@ def test_given_inputs_say_how_many_examples_there_are():
     x = keras.Input((8,), name="x")
     model = keras.Model({"x": x}, keras.layers.Dense(2, name="o")(keras.layers.Dense(3, name="d")(x)))
     assert measure(model, data, ["d"], repeats=1, warmup=0, batch_size=5).batch_size == 3
+
+
+class Two(keras.layers.Layer):
+    """A composite layer: closed unless it is asked for."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.one, self.other = keras.layers.Dense(4, name="one"), keras.layers.Dense(4, name="other")
+
+    def build(self, shape):
+        self.one.build(shape)
+        self.other.build(shape)
+
+    def call(self, x):
+        return self.other(self.one(x))
+
+
+def composite():
+    x = keras.Input((4,), name="x")
+    return keras.Model(x, keras.layers.Dense(2, name="out")(Two(name="q")(x)))
+
+
+def test_a_model_is_measured_inside_what_is_opened():
+    model, quick = composite(), {"repeats": 1, "warmup": 0}
+    with pytest.raises(PointError, match="'q' is closed here"):
+        measure(model, cuts=["q/one"], **quick)
+    for given in ({"cuts": ["q/one"], "expand": "all"}, {"cuts": ks.plan(model, 2, expand="all")}):
+        assert measure(model, **given, **quick)["q/one"].calls == ("q/one",)
+    assert [row.calls for row in measure(model, expand=["q"], **quick)] == [("q/one",), ("q/other",), ("out",)]
+
+
+def test_open_dimensions_are_measured_at_the_size_that_is_given():
+    measured = measure(zoo.unknown_dims(), input_shapes=(12, 10, 3), repeats=1, warmup=0)
+    assert len(measured) > 1
+    split = ks.split(composite(), ["q"])
+    for name, value in (("expand", "all"), ("input_shapes", (4,))):
+        with pytest.raises(SplitError, match=f"has its cuts already: .* at other {name}="):
+            measure(split, **{name: value})

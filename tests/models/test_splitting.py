@@ -348,3 +348,11 @@ def test_training_with_the_losses_of_a_split_is_training_the_whole():
     for a, b, c in zip(arrays(whole.weights), arrays(cut.weights), start, strict=True):
         np.testing.assert_allclose(a, b, atol=1e-6)
         assert np.abs(b - c).max() > 1e-3
+
+
+def test_code_has_all_texts_in_double_quotes():
+    x = keras.Input((None, 3), name="x")
+    inner = keras.Sequential([keras.Input((None, 3)), keras.layers.Dense(3, name="deep")], name="inner")
+    model = keras.Model(x, keras.layers.Dense(2, name="last")(inner(x)))
+    split = ks.split(model, ["inner/deep"], expand=["inner"], input_shapes={"x": (None, 4, 3)})
+    assert 'ks.split(model, ["inner/deep"], expand=["inner"], input_shapes={"x": (None, 4, 3)})' in split.code()

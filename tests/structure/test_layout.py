@@ -234,10 +234,10 @@ def test_repeated_blocks_are_congruent_to_the_last_point():
 def test_a_dominant_branch_stays_on_the_axis_and_a_skip_takes_a_lane():
     layout = lay_out([[1, 3], [2], [3], []])
     assert layout.x.tolist() == [0, 0, 0, 0]
-    assert layout.y.tolist() == [18, 74, 130, 186]
+    assert layout.y.tolist() == [18, 78, 138, 198]
     skip = list(routes(layout))[1].tolist()
-    assert skip == [[0, 36], [89, 56], [89, 148], [0, 168]]
-    assert layout.bounds == (-75, 0, 89, 204)
+    assert skip == [[0, 36], [89, 60], [89, 156], [0, 180]]
+    assert layout.bounds == (-75, 0, 89, 216)
 
 
 def test_equal_branches_are_centred():
@@ -283,7 +283,7 @@ def test_inputs_stand_close_to_their_readers_and_outputs_to_their_makers():
 def test_unconnected_inputs_stand_side_by_side():
     layout = lay_out([[], [3], [], []])
     assert quality(layout) == Quality(0, 0, 0, 0)
-    assert layout.y.tolist() == [18, 18, 18, 74]
+    assert layout.y.tolist() == [18, 18, 18, 78]
 
 
 def test_other_box_sizes():
@@ -297,9 +297,9 @@ def test_every_box_may_have_its_own_size():
     layout = lay_out([[1, 2], [3], [3], []], size=[(40, 20), (100, 30), (60, 50), (150, 36)])
     assert layout.sizes.tolist() == [[40, 20], [100, 30], [60, 50], [150, 36]]
     assert layout.size == (150, 50)
-    # Side by side, a gap of 24 between them; one above the other, a gap of 20 for the lines.
+    # Side by side, a gap of 24 between them; one above the other, a gap of 24 for the lines.
     assert abs(layout.x[1] - layout.x[2]) == 50 + 24 + 30
-    assert layout.y.tolist() == [10, 65, 65, 128]
+    assert layout.y.tolist() == [10, 69, 69, 136]
 
 
 def test_blocks_are_congruent_only_if_their_boxes_have_the_same_sizes():
@@ -364,7 +364,7 @@ def test_twenty_thousand_calls_in_a_chain_and_nested_skips():
     n = 20_000
     layout = lay_out([[i + 1] for i in range(n - 1)] + [[]])
     assert not layout.x.any()
-    assert layout.y[-1] == 18 + 56 * (n - 1)
+    assert layout.y[-1] == 18 + 60 * (n - 1)
     n = 2_000  # each skip spans the one within it
     nested = [[i + 1, n - 1 - i] if i + 1 < n - 1 - i else [i + 1] for i in range(n - 1)] + [[]]
     assert lay_out(nested).bounds[2] > 14 * 450

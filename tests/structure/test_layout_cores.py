@@ -164,9 +164,9 @@ def test_a_tall_item_makes_room_beside_it_and_not_its_level_taller():
     graph = layered_graph([[1, 2], [5], [3], [4], [5], []], [0, 1, 1, 2, 3, 4], [0, 3, 1, 2, 3, 4], ())
     rows = [[0], [1, 2], [6, 3], [7, 4], [5]]
     x = [0.0, -50.0, 50.0, 50.0, 50.0, 0.0, -50.0, -50.0]
-    boxes = [(0.0, 0.0, 0.0), (30.0, 30.0, 100.0), *[(30.0, 30.0, 20.0)] * 3, (0.0, 0.0, 0.0)]
+    boxes = [(0.0, 0.0, 0.0), (30.0, 30.0, 108.0), *[(30.0, 30.0, 20.0)] * 3, (0.0, 0.0, 0.0)]
     found = stacked(graph, rows, x, boxes, (False, False), Spacing())
-    assert found.top == [0, 0, 0, 40, 80, 100]
+    assert found.top == [0, 0, 0, 44, 88, 108]
 
 
 def test_what_is_left_for_a_core_shrinks_but_never_to_nothing():
@@ -289,4 +289,4 @@ def test_a_mask_that_a_few_blocks_read_stands_beside_what_they_compute(blocks: i
     assert all(layout.x[call] == 0 for call in body)
     assert abs(layout.x[6]) >= 150
     steps = np.diff([layout.y[call] for call in (4, 5, *range(first, first + blocks + 1))])
-    assert (steps == 56).all()  # the mask takes no rank of its own
+    assert (steps == 60).all()  # the mask takes no rank of its own

@@ -88,12 +88,12 @@ def test_room_spoils_no_drawing(graph, direction, room):
 def test_room_is_free_above_a_box_and_the_line_goes_on_through_it():
     chain = [[1, 2], [2], []]
     layout = lay_out(chain, room=[0, 20, 0])
-    assert layout.y.tolist() == [18, 94, 150]
-    assert layout.points[layout.route_start[0] : layout.route_start[1]].tolist() == [[0, 36], [0, 76]]
+    assert layout.y.tolist() == [18, 98, 158]
+    assert layout.points[layout.route_start[0] : layout.route_start[1]].tolist() == [[0, 36], [0, 80]]
     assert quality(layout) == Quality(0, 0, 0, 0)
     assert layout.sizes.tolist() == [[150, 36]] * 3
 
 
 def test_a_frame_that_would_hold_a_foreign_box_has_no_outline():
     layout = lay_out([[1], [2], []])
-    assert outlines(layout, [(0, 2), (), (0, 1)]) == [None, None, (-80.0, -15.0, 80.0, 97.0)]
+    assert outlines(layout, [(0, 2), (), (0, 1)]) == [None, None, (-81.0, -15.0, 81.0, 102.0)]

@@ -8,7 +8,7 @@ import { COARSE, type Frame } from "./frame";
 import { rounded } from "./shapes";
 import { ellipsis } from "./text";
 
-const CHIP_HEIGHT = 20;
+const CHIP_HEIGHT = 18;
 /** Where chips begin on an upright line, below the names of the parts. */
 const HEAD = 26;
 

@@ -1,6 +1,6 @@
 /** The Pareto front of single cuts: bytes that cross against imbalance. A dot places its cut. */
 
-import { h, listen, svg } from "../dom";
+import { h, listen, OURS, svg } from "../dom";
 import { bytes } from "../format";
 import type { FrontPoint } from "../protocol";
 
@@ -41,7 +41,7 @@ export function drawFront(
         role: "button",
         tabindex: 0,
         "aria-label": label,
-        "data-lm-suppress-shortcuts": "true",
+        [OURS]: "true",
       },
       svg("title", {}, label),
       svg("circle", { cx: at[i].x, cy: at[i].y, r: 9, class: "ks-dot-reach" }),

@@ -1,6 +1,6 @@
 /** The side panel: three tabs, and below them what is always in reach. */
 
-import { button, flag, h, listen } from "../dom";
+import { button, entry, flag, h, listen } from "../dom";
 import type { FrontPoint, Result } from "../protocol";
 import { type InspectEvents, makeInspect } from "./inspect";
 import { makeParts } from "./parts";
@@ -42,13 +42,11 @@ export function makePanel(id: string, events: PanelEvents, signal: AbortSignal) 
     plan: press("plan", "Plan"),
     clear: press("clear", "Clear cuts", "ks-quiet"),
   };
-  const namesField = h("input", {
+  const namesField = entry({
     class: "ks-input",
     type: "text",
     id: `${id}-names`,
     "aria-label": "Variable names",
-    spellcheck: "false",
-    autocomplete: "off",
   });
   listen(namesField, "input", () => events.names(namesField.value), signal);
   const inside = {
@@ -152,13 +150,16 @@ export function makePanel(id: string, events: PanelEvents, signal: AbortSignal) 
   }
 
   /** Which buttons may be pressed, which wait for an answer, and why none can be. */
-  function enable(state: Record<Action, { enabled: boolean; busy: boolean }>, why: string): void {
+  function enable(
+    may: (action: Action) => boolean,
+    busy: (action: Action) => boolean,
+    why: string,
+  ): void {
     for (const action of Object.keys(buttons) as Action[]) {
       const target = buttons[action];
-      const { enabled, busy } = state[action];
       // aria-disabled keeps the focus where it is; the controller ignores the press.
-      flag(target, "aria-disabled", !enabled || busy, "true");
-      flag(target, "aria-busy", busy, "true");
+      flag(target, "aria-disabled", !may(action), "true");
+      flag(target, "aria-busy", busy(action), "true");
       target.title = why;
     }
   }

@@ -1,9 +1,10 @@
 /** Inspect: what the call or fold is, what would cross after it, and where a cut is cheaper. */
 
-import { button, flag, fullName, h } from "../dom";
-import { bytes, count, plural, shape, work } from "../format";
+import { button, flag, fullName, h, OURS } from "../dom";
+import { bytes, count, plural, seconds, shape, work } from "../format";
 import type { Scene } from "../geometry";
 import { titleOf } from "../marks";
+import { segmentsOf } from "../overlay";
 import { heldText } from "../painter/text";
 import type { Costs, Cut } from "../protocol";
 
@@ -76,6 +77,7 @@ export function makeInspect(events: InspectEvents, signal: AbortSignal) {
       ...crumbs(scene, box, fold ? -1 : call),
       h("div", "ks-what", fullName(title), h("span", "ks-kind", kind)),
       ...(fold ? foldFacts(what) : callFacts(what)),
+      ...measured(fold ? scene.callsOf(box) : [call], what.costs),
       h("p", "ks-sentence", refusal || (look && told(look, scene)) || "…"),
       ...crossing(what),
     );
@@ -102,7 +104,7 @@ export function makeInspect(events: InspectEvents, signal: AbortSignal) {
       const text = titleOf(frame);
       const up = () => events.up(frame.id);
       const crumb = button("ks-crumb", text, up, null, `Close ${text}`);
-      crumb.setAttribute("data-lm-suppress-shortcuts", "true");
+      crumb.setAttribute(OURS, "true");
       crumbs.push(crumb);
     }
     if (closed) crumbs.push(h("span", {}, scene.view.boxes.title[box]));
@@ -177,6 +179,12 @@ export function makeInspect(events: InspectEvents, signal: AbortSignal) {
     cut,
     show,
   };
+}
+
+/** Only segments have been measured: how a time divides among the calls in one is not known. */
+function measured(calls: Iterable<number>, costs: Costs | null): HTMLElement[] {
+  const ms = segmentsOf(calls, costs);
+  return ms ? [h("p", "ks-facts", `measured with its segment: ${seconds(ms / 1000)}`)] : [];
 }
 
 /** What crosses, in Python's words; in short where a list of the tensors follows. */

@@ -1,6 +1,6 @@
 /** Parts: what each part holds, needs and returns; its variable; the code and the proof. */
 
-import { h, listen } from "../dom";
+import { entry, h, listen, OURS } from "../dom";
 import { count, plural, work } from "../format";
 import type { Scene } from "../geometry";
 import type { Costs, Placed, Result } from "../protocol";
@@ -89,14 +89,12 @@ export function makeParts(events: PartsEvents) {
 
   function variable(name: string, index: number): HTMLElement {
     if (!editable) return h("span", "ks-variable", name);
-    const field = h("input", {
+    const field = entry({
       class: "ks-input ks-variable",
       type: "text",
       "aria-label": `Variable of part ${index + 1}`,
-      spellcheck: "false",
-      autocomplete: "off",
       placeholder: `part_${index + 1}`,
-      "data-lm-suppress-shortcuts": "true",
+      [OURS]: "true",
     });
     field.value = name;
     listen(field, "input", () => events.rename(index, field.value), null);

@@ -1,6 +1,6 @@
 /** Plan: the machine chooses the cuts. The form, the table of stages and the front of cuts. */
 
-import { choice, h, listen } from "../dom";
+import { choice, h, listen, OURS } from "../dom";
 import { bytes, count, plural, rate, seconds } from "../format";
 import type { FrontPoint, Plan, StageRow } from "../protocol";
 import { drawFront } from "./front";
@@ -18,6 +18,7 @@ export interface PlanRequest {
   objective: string;
   parts: number;
   bandwidth: number;
+  speed: number;
   device_speed: number;
   server_speed: number;
   round_trip: number;
@@ -27,8 +28,9 @@ export interface PlanRequest {
   wiring: string;
 }
 
-const SLOWEST = 1e4;
-const FASTEST = 1e11;
+/** Of the link: 0.1 Mb/s to 1 Tb/s, so that 1 Gb/s, with which it begins, is a step. */
+const SLOWEST = 1.25e4;
+const FASTEST = 1.25e11;
 const GIGA = 1e9;
 const MIB = 1024 * 1024;
 
@@ -54,16 +56,13 @@ export function makePlanForm(id: string, events: PlanEvents, signal: AbortSignal
   );
   const wiring = choice(
     "Wiring",
-    [
-      ["relay", "relay"],
-      ["direct", "direct"],
-    ],
+    ["direct", "relay"].map((each) => [each, each] as const),
     () => {},
     signal,
   );
   const precision = choice(
     "Precision",
-    ["float32", "float16", "int8"].map((each) => [each, each] as const),
+    ["", "float32", "float16", "int8"].map((each) => [each, each || "as it is"] as const),
     () => {},
     signal,
   );
@@ -88,12 +87,14 @@ export function makePlanForm(id: string, events: PlanEvents, signal: AbortSignal
     return h("input", attributes);
   };
   const numbers: Readonly<
-    Record<"parts" | "device" | "server" | "trip" | "cap", HTMLInputElement>
+    Record<"parts" | "speed" | "device" | "server" | "trip" | "cap", HTMLInputElement>
   > = {
-    parts: number("parts", "2", "1", "1"),
+    // At first what `ks.plan` takes where nothing is said.
+    parts: number("parts", "4", "1", "1"),
+    speed: number("speed", "100", "0"),
     device: number("device", "10", "0"),
     server: number("server", "1000", "0"),
-    trip: number("trip", "10", "0"),
+    trip: number("trip", "0", "0"),
     cap: number("cap", "", "0"),
   };
   const row = (word: string, field: HTMLElement, unit = "") =>
@@ -119,7 +120,8 @@ export function makePlanForm(id: string, events: PlanEvents, signal: AbortSignal
     [row("Objective", objective), "balance latency memory"],
     [row("Parts", numbers.parts), "balance memory"],
     [link, "balance latency"],
-    [row("Device speed", numbers.device, "GFLOP/s"), "balance latency"],
+    [row("Speed", numbers.speed, "GFLOP/s"), "balance"],
+    [row("Device speed", numbers.device, "GFLOP/s"), "latency"],
     [row("Server speed", numbers.server, "GFLOP/s"), "latency"],
     [row("Round trip", numbers.trip, "ms"), "latency"],
     [row("Cap", numbers.cap, "MiB"), "memory"],
@@ -138,12 +140,13 @@ export function makePlanForm(id: string, events: PlanEvents, signal: AbortSignal
   say();
 
   function request(): PlanRequest {
-    const { parts, device, server, trip, cap } = numbers;
+    const { parts, speed, device, server, trip, cap } = numbers;
     const size = (field: HTMLInputElement, unit: number) => Number(field.value) * unit;
     return {
       objective: objective.value,
       parts: Number(parts.value),
-      bandwidth: speed(),
+      bandwidth: rateNow(),
+      speed: size(speed, GIGA),
       device_speed: size(device, GIGA),
       server_speed: size(server, GIGA),
       round_trip: size(trip, 1e-3),
@@ -184,7 +187,7 @@ export function makePlanForm(id: string, events: PlanEvents, signal: AbortSignal
     answer.replaceChildren();
   }
 
-  function speed(): number {
+  function rateNow(): number {
     return valueAt(Number(bandwidth.value), SLOWEST, FASTEST);
   }
 
@@ -194,7 +197,7 @@ export function makePlanForm(id: string, events: PlanEvents, signal: AbortSignal
   }
 
   function say(): void {
-    const text = rate(speed());
+    const text = rate(rateNow());
     bandwidthText.textContent = text;
     bandwidth.setAttribute("aria-valuetext", text);
   }
@@ -231,7 +234,7 @@ function table(stages: readonly StageRow[], memory: boolean): HTMLElement {
       h("th", { scope: "row" }, stage.part),
       ...cells.map((cell) => h("td", {}, cell)),
     );
-    row.title = `${plural(stage.calls, "call")} · ${count(stage.params)} parameters`;
+    row.title = `${plural(stage.calls, "computed call")} · ${count(stage.params)} parameters`;
     if (stages.length > 1 && stage.load === most) row.className = "ks-most";
     return row;
   });
@@ -242,7 +245,7 @@ function table(stages: readonly StageRow[], memory: boolean): HTMLElement {
       tabindex: "0",
       role: "group",
       "aria-label": plural(stages.length, "stage"),
-      "data-lm-suppress-shortcuts": "true",
+      [OURS]: "true",
     },
     h(
       "table",

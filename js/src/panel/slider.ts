@@ -1,15 +1,11 @@
 /** A slider on a logarithmic scale. */
 
-/** 1000 steps from `low` to `high`. */
-export const STEPS = 1000;
+/** Steps from `low` to `high`: over seven powers of ten each tenfold is met. */
+export const STEPS = 700;
 
-/** Two significant digits: what a person would say. */
-function plain(value: number): number {
-  return Number(value.toPrecision(2));
-}
-
+/** Three significant digits: what a person would say. */
 export function valueAt(step: number, low: number, high: number): number {
-  return plain(low * (high / low) ** (step / STEPS));
+  return Number((low * (high / low) ** (step / STEPS)).toPrecision(3));
 }
 
 export function stepOf(value: number, low: number, high: number): number {

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from typing import Any, get_args
 
 import numpy as np
+import numpy.typing as npt
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
 from kerassplit_widget.display import wire
+from kerassplit_widget.display.figures import palette
 from kerassplit_widget.display.figures.drawing import NAME, Frame, draw
 from kerassplit_widget.display.figures.inks import Colour, Ink, Legend, by_amount, by_kind, by_part, part_sizes
 from kerassplit_widget.display.figures.legends import draw_legend, legend_size
@@ -68,7 +70,7 @@ def plot(
     Parameters
     ----------
     model : keras.Model
-        A Functional model or a built Sequential.
+        Functional, Sequential (built), or a subclassed one that was called on data.
     cuts : list, optional
         Cuts to mark, as `split` takes them; also a `Plan`. The parts are tinted then, and each cut says what crosses
         it. What a cut goes through is drawn open; copies of a repeat between two cuts stay one box.
@@ -109,8 +111,9 @@ def plot(
     Examples
     --------
     >>> import keras
+    >>> import kerassplit_widget as ks
     >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, name="a"), keras.layers.Dense(2)])
-    >>> figure = plot(model, cuts=["a"])
+    >>> figure = ks.plot(model, cuts=["a"])
     >>> [text.get_text() for text in figure.axes[0].texts if "cut" in text.get_text()]
     ['cut after a: 1 tensor, 12 B']
     """
@@ -170,11 +173,30 @@ def png(
         canvas: Any = FigureCanvasAgg(figure)
         canvas.draw()
         buffer = io.BytesIO()
-        # A palette takes a third of the bytes: the picture has few colours, and a notebook may hold many pictures.
-        Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3]).quantize(64).save(buffer, "png", optimize=True)
+        _few_colours(np.asarray(canvas.buffer_rgba())[..., :3]).save(buffer, "png", optimize=True)
         if buffer.tell() <= max_bytes:
             return buffer.getvalue()
     raise SplitError(f"The picture of {graph.name!r} takes more than {bytes_text(max_bytes)}: allow more bytes for it.")
+
+
+def _few_colours(pixels: npt.NDArray[np.uint8]) -> Image.Image:
+    """Make an image of 256 colours, a third of the bytes: a notebook may hold many.
+
+    Those that mean something stay as they are, as do the commonest of the others; the rest, at the edges of letters and
+    lines, become the nearest of these. A palette that is made of averages turns orange into brown.
+    """
+    high, wide, _ = pixels.shape
+    found, place, count = np.unique(
+        pixels.reshape(-1, 3).astype(np.int32) @ (65536, 256, 1), return_inverse=True, return_counts=True
+    )
+    meant = [int(colour[1:], 16) for colour in (*palette.FAMILIES.values(), *palette.PARTS)]
+    count[np.isin(found, meant)] = high * wide
+    kept = np.argsort(-count, kind="stable")[:256]
+    colours = (found[:, None] >> (16, 8, 0) & 255).astype(np.int16)
+    nearest = np.abs(colours[:, None] - colours[kept]).sum(axis=2).argmin(axis=1).astype(np.uint8)
+    image = Image.fromarray(nearest[place].reshape(high, wide))
+    image.putpalette(colours[kept].astype(np.uint8).tobytes())
+    return image
 
 
 def _ends(only: Any, named: Callable[[Any], str]) -> tuple[str | None, str | None]:

@@ -133,13 +133,13 @@ def lay_out(
     --------
     >>> layout = lay_out([[1, 3], [2], [3], []])
     >>> layout.x.tolist(), layout.y.tolist()
-    ([0.0, 0.0, 0.0, 0.0], [18.0, 74.0, 130.0, 186.0])
+    ([0.0, 0.0, 0.0, 0.0], [18.0, 78.0, 138.0, 198.0])
 
     To the right, with a box of its own size for each call:
 
     >>> layout = lay_out([[1], []], size=[(100, 20), (60, 40)], direction="right")
     >>> layout.x.tolist(), layout.y.tolist(), layout.points.tolist()
-    ([50.0, 150.0], [0.0, 0.0], [[100.0, 0.0], [120.0, 0.0]])
+    ([50.0, 154.0], [0.0, 0.0], [[100.0, 0.0], [124.0, 0.0]])
     """
     if direction not in ("down", "right"):
         raise ValueError(f'the direction is {direction!r}; it must be "down" or "right"')

@@ -18,7 +18,7 @@ Rect = tuple[float, float, float, float]
 """Left, top, right, bottom in pixels."""
 
 _TITLE = 15.0  # of a frame above what is in it
-_SIDE = (5.0, 7.0, 9.0)  # of a frame around boxes, of one around that, of all further ones
+_SIDE = (6.0, 9.0, 11.0)  # of a frame around boxes, of one around that, of all further ones
 _FOOT = 4.0
 
 
@@ -74,7 +74,7 @@ def outlines(layout: Layout, frames: Sequence[Sequence[int]]) -> list[Rect | Non
     >>> chain = [[1], [2], []]
     >>> frames = [(1, 2), (2,)]
     >>> outlines(lay_out(chain, size=(100, 40), room=room_for(frames, 3, chain)), frames)
-    [(-57.0, 60.0, 57.0, 199.0), (-55.0, 135.0, 55.0, 195.0)]
+    [(-59.0, 64.0, 59.0, 208.0), (-56.0, 143.0, 56.0, 204.0)]
     """
     centres = np.stack([layout.x, layout.y], axis=1).astype(float)
     low, high = centres - layout.sizes / 2, centres + layout.sizes / 2

@@ -67,7 +67,7 @@ def edge_ends(edge: Number) -> tuple[Number, Number]:
 class Spacing:
     """Gaps in pixels: between ranks, between boxes side by side, beside a lane."""
 
-    rank: float = 20.0
+    rank: float = 24.0
     node: float = 24.0
     lane: float = 14.0
 
