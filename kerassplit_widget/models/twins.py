@@ -151,7 +151,7 @@ class Twins:
             arguments = internals.with_values(arguments, self._counterpart)
         if training is not None and _hands_on_training(twin):
             arguments = internals.with_keyword(arguments, "training", training)
-        if infer or any(internals.mask_of(tensor) is not None for tensor in node.outputs):
+        if infer or [tensor for tensor in node.outputs if internals.mask_of(tensor) is not None]:
             outputs: list[keras.KerasTensor] = keras.tree.flatten(twin(*arguments.args, **arguments.kwargs))
             return outputs  # with the masks that Keras worked out on the way
         return internals.write_node(twin, arguments, node.outputs)

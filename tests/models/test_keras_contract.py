@@ -94,8 +94,10 @@ def test_a_functional_is_written_as_keras_itself_makes_it(make):
     calls = [call.name for call in ks.read(model) if not call.is_input]
     for part in ks.split(model, [calls[len(calls) // 2 - 1]]):
         theirs = keras.Model(part._inputs_struct, part._outputs_struct, name=part.name)
-        assert list(vars(part)) == list(vars(theirs)), "a Functional has other attributes than we write"
-        kinds = [{key: kind(value) for key, value in vars(each).items()} for each in (part, theirs)]
+        # beside what a part has that is fed masks, see `take_masked`
+        written = {key: value for key, value in vars(part).items() if key != "compute_mask"}
+        assert list(written) == list(vars(theirs)), "a Functional has other attributes than we write"
+        kinds = [{key: kind(value) for key, value in each.items()} for each in (written, vars(theirs))]
         assert kinds[0] == kinds[1], "attributes of a Functional have other types than we write"
         for name in ("_operations", "_layers", "output_names", "_inputs", "_outputs"):
             assert [*getattr(part, name)] == [*getattr(theirs, name)], f"Keras writes {name} in another way"

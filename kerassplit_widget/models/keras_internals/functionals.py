@@ -160,7 +160,8 @@ def _in_order(ends: Iterable[Node]) -> tuple[dict[Node, list[Node]], dict[Operat
             elif node in entered:
                 order[stack.pop()] = entered[node]
             else:
-                before = entered[node] = [_call_of(tensor) for tensor in node.input_tensors]
+                made_in = [tensor._keras_history for tensor in node.arguments.keras_tensors]
+                before = entered[node] = [each.operation._inbound_nodes[each.node_index] for each in made_in]
                 first.setdefault(node.operation, len(first))
                 stack.extend(reversed(before))
     return order, first

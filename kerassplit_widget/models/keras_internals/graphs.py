@@ -398,7 +398,9 @@ def _operations(model: keras.Model) -> Iterable[Operation]:
             continue
         seen.add(id(operation))
         yield operation
-        stack.extend(getattr(operation, "_layers", ()))
-        function = held_graph(operation) if isinstance(operation, keras.Model) else None
-        if function is not None:
-            stack.extend(function.operations)
+        inside = getattr(operation, "_layers", None)
+        if inside:
+            stack.extend(inside)
+            function = held_graph(operation) if isinstance(operation, keras.Model) else None
+            if function is not None:
+                stack.extend(function.operations)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import keras
@@ -65,6 +66,8 @@ def reopen(reading: Reading, cut_through: set[str]) -> tuple[Reading, dict[int, 
 
 def collapse(reading: Reading, heads: list[frozenset[int]]) -> tuple[Reading, list[set[int]]]:
     """Read again with only those nested models open that a cut goes through; the others stay whole in a part."""
+    if not reading.graph.groups:  # none is open
+        return reading, [set(head) for head in heads]
     names = reading.graph.names
     members: dict[str, list[int]] = {}
     for n, name in enumerate(names):
@@ -180,7 +183,7 @@ class Builder:
         keras.Model
         """
         # Working out masks makes ops, which get no name from us.
-        with internals.fresh_names({*self.inputs.values(), *(call.layer for call in self.reading.graph)}):
+        with internals.fresh_names(self._names):
             model = self._build(wire, name, inputs, outputs)
         internals.set_policy(model, self.reading.model.dtype_policy)
         tensors = self.reading.graph.tensors
@@ -246,7 +249,12 @@ class Builder:
 
     def _name_apart(self, name: str) -> str:
         """Name a layer that the model does not have."""
-        return _unlike(safe(self.prefix + name), {*self.inputs.values(), *(call.layer for call in self.reading.graph)})
+        return _unlike(safe(self.prefix + name), self._names)
+
+    @cached_property
+    def _names(self) -> frozenset[str]:
+        """The names of the model's layers and of the parts' inputs."""
+        return frozenset((*self.inputs.values(), *(call.layer for call in self.reading.graph)))
 
     def _rename(self) -> Callable[[internals.Operation], str] | None:
         if not self.layers:
