@@ -317,3 +317,18 @@ def test_parts_that_are_fed_masks_warn_of_none_that_are_lost():
         np.testing.assert_array_equal(split(data), expected)
         np.testing.assert_array_equal(split[1](split[0](data)), expected)
     assert getattr(split(data), "_keras_mask", None) is None
+
+
+def test_a_mask_that_is_made_in_a_closed_model_and_goes_through_another_in_it_is_carried():
+    y = keras.Input((5, 4), name="y")
+    inner = keras.Model(y, keras.layers.LSTM(4, return_sequences=True, name="lstm")(y), name="inner")
+    z = keras.Input((5, 4), name="z")
+    outer = keras.Model(z, inner(keras.layers.Masking(name="masking")(z)), name="outer")
+    x = keras.Input((5, 4), name="x")
+    model = keras.Model(x, keras.layers.GRU(3, name="gru")(outer(x)))
+    data = np.random.default_rng(0).normal(size=(2, 5, 4)).astype("float32")
+    data[0, 3:] = 0
+    split = ks.split(model, ["outer"])  # stays whole in the first part
+    assert split.manifest.wires[0].returns == ("outer", "outer:mask")
+    handed = [np.asarray(each) for each in split[0](data)]
+    np.testing.assert_array_equal(split[1](handed), model(data))

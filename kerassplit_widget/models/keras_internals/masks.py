@@ -119,8 +119,10 @@ def hides_masks(node: Node, *, masked: bool) -> bool:
         return _makes_unseen(operation) or not known
     if masked:
         return not known or "mask" not in inspect.signature(operation.call).parameters
-    makes = _makes if function_of(operation) is None else _makes_unseen
-    return not known and any(map(makes, layers_within(operation)))
+    inside = layers_within(operation)
+    # Keras shows what goes through a graph of layers, but not through layers of layers in it.
+    shown = function_of(operation) is not None and not any(map(inner_layers, inside))
+    return not known and any(map(_makes_unseen if shown else _makes, inside))
 
 
 def observed_masks(node: Node, twin: Any, shapes: Mapping[int, Shape]) -> Observed | None:
