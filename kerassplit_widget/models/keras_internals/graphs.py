@@ -71,7 +71,7 @@ def function_of(model: Any) -> Functional | None:
     """Return the graph that a model computes, or None when it is not a graph of layers.
 
     A Sequential keeps its graph in ``_functional`` once its input shape is known. A subclass that overrides ``call``
-    computes something that its graph need not show.
+    computes something that its graph need not show, as does a model that does something around it (`around_call`).
     """
     if not isinstance(model, keras.Model):
         return None
