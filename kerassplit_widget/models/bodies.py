@@ -12,7 +12,15 @@ from kerassplit_widget.models import keras_internals as internals
 from kerassplit_widget.models.keras_internals import Functional, Node
 from kerassplit_widget.models.twins import Twins
 
-__all__ = ["Body", "layer_names"]
+__all__ = ["Body", "Refusal", "Unfit", "layer_names"]
+
+
+class Refusal(Exception):  # noqa: N818 - it is an answer, not an error
+    """Why a group stays one call."""
+
+
+class Unfit(Refusal):
+    """Its call() fails on tensors of these kinds and sizes."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,9 +16,10 @@ import keras
 from kerassplit_widget.errors import ModelError, PointError, SplitError, closest
 from kerassplit_widget.models import keras_internals as internals
 from kerassplit_widget.models.inputs import Shapes, asked_shapes
+from kerassplit_widget.models.needs import needed
 from kerassplit_widget.models.subclassed import graph_of
 from kerassplit_widget.models.twins import Twins
-from kerassplit_widget.models.walking import Step, Walker, with_masks, without_unread
+from kerassplit_widget.models.walking import Step, Walker
 from kerassplit_widget.structure.graph import LayerGraph
 
 __all__ = ["Reading", "Step", "read", "read_steps"]
@@ -194,14 +195,16 @@ def read_steps(model: Any, *, expand: Expand = "nested", input_shapes: Shapes | 
             raise PointError(f"{name!r} cannot be opened: {walker.collapsed[name]}.")
         raise PointError(f"No group is called {name!r}. {closest(name, walker.groups)}")
     outputs = tuple(names[id(tensor)] for tensor in function.outputs)
-    steps = with_masks(without_unread(walker.steps, walker.unread, outputs), outputs)
+    steps, bare = needed(walker.steps, walker.unread, walker.attached, outputs)
+    if bare:
+        names = {key: bare.get(name, name) for key, name in names.items()}
     graph = LayerGraph(
         name=model.name,
         calls=tuple(step.call for step in steps),
         inputs=tuple(names[id(tensor)] for tensor in function.inputs),
         outputs=outputs,
         collapsed=walker.collapsed,
-        groups=walker.group_outputs,
+        groups={key: tuple(bare.get(name, name) for name in made) for key, made in walker.group_outputs.items()},
     )
     closed = frozenset(walker.groups) - walker.expanded - walker.collapsed.keys()
     return Reading(model, function, graph, tuple(steps), names, input_shapes, closed, walker.returned.real)

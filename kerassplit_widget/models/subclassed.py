@@ -16,10 +16,10 @@ import keras
 
 from kerassplit_widget.errors import ModelError, first_line
 from kerassplit_widget.models import keras_internals as internals
-from kerassplit_widget.models.bodies import Body, layer_names
+from kerassplit_widget.models.bodies import Body, Refusal, Unfit, layer_names
 from kerassplit_widget.models.calling import bound, inputs_of, recorded_shapes
 from kerassplit_widget.models.inputs import Shape, asked_shapes, dimensions
-from kerassplit_widget.models.tracing import Refusal, Unfit, can_be_opened, glance, trace
+from kerassplit_widget.models.tracing import can_be_opened, glance, trace
 from kerassplit_widget.models.twins import Twins
 
 __all__ = ["graph_of"]

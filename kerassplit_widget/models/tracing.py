@@ -2,50 +2,39 @@
 
 ``layer.call`` is run on symbolic tensors, on a twin, so that the user's layer is not touched. What comes out is checked
 before it is believed. It is compared with other traces: in and out of training, and at sizes that are known where they
-were unknown, so that no branch was missed. And it is run as a part would be, beside the layer itself: on other weights
-(so that no weight was frozen into a constant), at two shapes (so that no length was), in and out of training. What does
-not pass stays one call, with the reason.
+were unknown, so that no branch was missed. And it is run as a part would be, beside the layer itself (`trials`). What
+does not pass stays one call, with the reason.
 """
 
 from __future__ import annotations
 
 import contextlib
-import itertools
-import types
+import functools
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from types import MappingProxyType, new_class
 from typing import Any, TypeAlias
 
 import keras
 import numpy as np
 
-from kerassplit_widget.errors import SplitError, first_line
+from kerassplit_widget.errors import first_line
 from kerassplit_widget.models import keras_internals as internals
-from kerassplit_widget.models.bodies import Body
+from kerassplit_widget.models.bodies import Body, Refusal, Unfit
 from kerassplit_widget.models.constants import Constants
+from kerassplit_widget.models.hidden import HiddenMasks, takes_mask
 from kerassplit_widget.models.keras_internals import Node, Operation
-from kerassplit_widget.models.twins import Copies, Twins
+from kerassplit_widget.models.trials import compare_runs, exactly, sized
+from kerassplit_widget.models.twins import Twins
 
-__all__ = ["Refusal", "Unfit", "can_be_opened", "glance", "trace"]
+__all__ = ["can_be_opened", "glance", "trace"]
 
 TRACES = ((True, 16, 512), (False, 1, 1))
 """Further traces: ``training``, and sizes for an unknown batch and for other unknown dimensions. Nothing is computed in
 them, so that large sizes cost no more than small ones."""
 
-RUNS = ((None, 1, 3), (True, 3, 5))
-"""The same for runs, with sizes unlike each other and unlike most dimensions that are known."""
-
 _HINT = "; input_shapes= may help, which fixes unknown dimensions"
 
 _Outline: TypeAlias = list[Any]
-
-
-class Refusal(Exception):  # noqa: N818 - it is an answer, not an error
-    """Why a layer stays one call."""
-
-
-class Unfit(Refusal):
-    """Its call() fails on tensors of these kinds and sizes."""
 
 
 def can_be_opened(operation: Operation) -> bool:
@@ -55,7 +44,7 @@ def can_be_opened(operation: Operation) -> bool:
     return internals.function_of(operation) is None
 
 
-def trace(node: Node, twins: Twins) -> Body:
+def trace(node: Node, twins: Twins, masks: Mapping[int, internals.Shape] = MappingProxyType({})) -> Body:
     """Find out what a call of a composite layer does inside.
 
     Parameters
@@ -64,6 +53,8 @@ def trace(node: Node, twins: Twins) -> Body:
         The call.
     twins : Twins
         The layers inside are twins of these; the same for all calls of a layer.
+    masks : mapping of int to tuple
+        From the id of a tensor among the arguments that a mask travels with to the shape of the mask.
 
     Returns
     -------
@@ -76,10 +67,22 @@ def trace(node: Node, twins: Twins) -> Body:
     """
     layer = node.operation
     _refuse_what_cannot_be_seen(node)
-    body = _trace(node, twins.of(layer))
-    _compare_traces(node, twins.of(layer), body)
-    _compare_runs(node, body)
-    return body
+    reasons: list[Refusal] = []
+    # Attention asks its inputs themselves for their masks; other layers should find them on these as in the model.
+    for shown in (False, True) if masks else (False,):
+        look = functools.partial(_trace, node, twins.of(layer), masks, shown)
+        try:
+            body = look()
+            _compare_traces(node, look, body)
+            lacking = compare_runs(node, body, masks)
+            if lacking:
+                body = look(lacking)
+                compare_runs(node, body, masks)
+        except Refusal as reason:
+            reasons.append(reason)
+        else:
+            return body
+    raise reasons[0]
 
 
 def glance(node: Node, twins: Twins) -> Body:
@@ -89,8 +92,6 @@ def glance(node: Node, twins: Twins) -> Body:
 
 def _refuse_what_cannot_be_seen(node: Node) -> None:
     layer = node.operation
-    if any(internals.mask_of(tensor) is not None for tensor in node.input_tensors):
-        raise Refusal("a mask travels hidden into it")
     if layer.activity_regularizer is not None:
         raise Refusal("it regularises its output")
     floats = [tensor.dtype for tensor in node.input_tensors if "float" in tensor.dtype]
@@ -98,22 +99,40 @@ def _refuse_what_cannot_be_seen(node: Node) -> None:
         raise Refusal(f"it converts its input to {layer.compute_dtype}")
 
 
-def _trace(node: Node, twin: Any, training: bool | None = None, *sizes: int) -> Body:
-    """Run ``call`` of a twin on fresh symbolic tensors and collect the calls that it makes."""
+def _trace(
+    node: Node,
+    twin: Any,
+    masks: Mapping[int, internals.Shape] = MappingProxyType({}),
+    shown: bool = False,
+    lacking: Collection[int] = (),
+    training: bool | None = None,
+    sizes: Sequence[int] = (),
+) -> Body:
+    """Run ``call`` of a twin on fresh symbolic tensors and collect the calls that it makes.
+
+    Where masks travel with its inputs, they may be `shown` to ``call``. Outputs that would be `lacking` the masks that
+    the layer puts on them get these.
+    """
     fresh: dict[int, keras.KerasTensor] = {}
     constants = Constants()
+    made: list[tuple[keras.KerasTensor, Any]] = []
 
     def fill(tensor: keras.KerasTensor) -> keras.KerasTensor:
-        shape = _shape(tensor, *sizes) if sizes else None
+        shape = sized(tensor.shape, *sizes) if sizes else None
         return fresh.setdefault(id(tensor), internals.input_like(tensor, f"fed_{len(fresh)}", shape=shape))
 
     with internals.fresh_names():
         arguments = internals.refill(node, fill)
-        keywords = dict(arguments.kwargs) if training is None else {**arguments.kwargs, "training": training}
+        hidden = HiddenMasks(node, twin, fresh, masks)
+        keywords = {**arguments.kwargs, **hidden.filled()}
+        if shown:
+            hidden.show()
+        if training is not None:
+            keywords["training"] = training
         taken = internals.as_call_takes(twin, keywords)
         try:
             inside = internals.inside_call(twin, keywords.get("training"))
-            with _opening_inside(twin, constants), inside, keras.StatelessScope() as scope:
+            with _opening_inside(twin, constants, made), inside, keras.StatelessScope() as scope:
                 results = twin.call(*arguments.args, **taken)
         except Exception as error:
             hint = _HINT if _unknown(node) else ""
@@ -122,6 +141,8 @@ def _trace(node: Node, twin: Any, training: bool | None = None, *sizes: int) -> 
         outputs = keras.tree.flatten(results)
         if len(outputs) != len(node.outputs) or not all(isinstance(x, keras.KerasTensor) for x in outputs):
             raise Refusal("its call() does not return the tensors that the layer returns")
+        if lacking:
+            outputs = hidden.attached(outputs, lacking, keywords.get("mask"))
         inputs = [fresh[key] for key in dict.fromkeys(map(id, node.input_tensors))]
         if constants.tensors:
             between = list(_made_between([*inputs, *constants.tensors], outputs))
@@ -132,8 +153,10 @@ def _trace(node: Node, twin: Any, training: bool | None = None, *sizes: int) -> 
                     f"a layer that it calls on a constant has no place in a graph: {first_line(error)}"
                 ) from None
     nodes = list(_made_between(inputs, outputs))
+    _take_back_masks(nodes, made)
     if training is not None:
         _refuse_own_training(nodes, training)
+    nodes.sort(key=lambda each: not takes_mask(each, inputs))
     return Body(inputs, outputs, nodes, traced=True)
 
 
@@ -149,17 +172,31 @@ def _refuse_own_training(nodes: Iterable[Node], training: bool) -> None:
             raise Refusal(f"its call() gives {name!r} a training= of its own, which parts would not keep")
 
 
+def _take_back_masks(nodes: Iterable[Node], made: Iterable[tuple[keras.KerasTensor, Any]]) -> None:
+    """Leave only the masks on tensors with which they were `made` by layers.
+
+    A ``call`` may put others on them, as that of attention does, of which parts would know nothing.
+    """
+    masks = {id(tensor): mask for tensor, mask in made}
+    for node in nodes:
+        for tensor in node.outputs:
+            known = id(tensor) in masks or not isinstance(node.operation, keras.layers.Layer)
+            if known and internals.mask_of(tensor) is not masks.get(id(tensor)):
+                internals.set_mask(tensor, masks.get(id(tensor)))
+
+
 @contextlib.contextmanager
-def _opening_inside(twin: Any, constants: Constants) -> Iterator[None]:
+def _opening_inside(twin: Any, constants: Constants, made: list[tuple[keras.KerasTensor, Any]]) -> Iterator[None]:
     """Let the layers inside a twin be called on constants, and be traced through where Keras cannot record their calls.
 
     It cannot where they return None beside a tensor, or take what ``compute_output_spec`` does not know, such as
-    attention with a cache that is not used. The layers are twins; they get their classes back afterwards.
+    attention with a cache that is not used. The layers are twins; they get their classes back afterwards. What they
+    have `made`, with its masks, is noted.
     """
     layers: dict[int, Any] = {id(layer): layer for layer in internals.layers_within(twin)}
     classes = {key: type(layer) for key, layer in layers.items()}
     for key, layer in layers.items():
-        opening = types.new_class(classes[key].__name__, (classes[key],), exec_body=_opening(classes[key], constants))
+        opening = new_class(classes[key].__name__, (classes[key],), exec_body=_opening(classes[key], constants, made))
         object.__setattr__(layer, "__class__", opening)
     try:
         yield
@@ -168,14 +205,18 @@ def _opening_inside(twin: Any, constants: Constants) -> Iterator[None]:
             object.__setattr__(layer, "__class__", classes[key])
 
 
-def _opening(cls: Any, constants: Constants) -> Callable[[dict[str, Any]], None]:
+def _opening(
+    cls: Any, constants: Constants, made: list[tuple[keras.KerasTensor, Any]]
+) -> Callable[[dict[str, Any]], None]:
     """Give what makes a subclass whose calls are traced through if they cannot be recorded."""
 
     def call(self: Any, *args: Any, **kwargs: Any) -> Any:
         args, kwargs = constants.replaced(self, args, kwargs)
         try:
             with constants.inside(), internals.handing_on_training(self, kwargs.get("training")):
-                return cls.__call__(self, *args, **kwargs)
+                results = cls.__call__(self, *args, **kwargs)
+            made.extend((each, internals.mask_of(each)) for each in keras.tree.flatten(results))
+            return results
         except Exception as error:
             training = internals.training_inside(self)
             keywords = kwargs if training is None else {"training": training, **kwargs}
@@ -237,13 +278,13 @@ def _refuse_assignments(twin: Any, scope: keras.StatelessScope) -> None:
     raise Refusal(f"its call() assigns to {'/'.join(changed[0].path.split('/')[-2:])!r}")
 
 
-def _compare_traces(node: Node, twin: Any, body: Body) -> None:
+def _compare_traces(node: Node, look: Callable[..., Body], body: Body) -> None:
     """Compare a trace with others, of calls in and out of training, and at sizes that are known."""
-    held = set(map(id, internals.layers_within(twin)))
+    held = set(map(id, internals.layers_within(node.operation)))
     outline = _outline(body, held)
 
     def differs(training: bool | None, *sizes: int) -> bool:
-        other = _outline(_trace(node, twin, training, *sizes), held)
+        other = _outline(look((), training, sizes), held)
         return len(other) != len(outline) or not all(map(_fits, outline, other))
 
     for training, *sizes in TRACES:
@@ -289,7 +330,7 @@ def _comparable(value: Any) -> Any:
     if isinstance(value, bool | float | complex | str | bytes):
         return kind, repr(value)
     if isinstance(value, np.ndarray | np.generic) or keras.ops.is_tensor(value):
-        return _exactly(value)
+        return exactly(value)
     return kind, getattr(value, "__code__", None)
 
 
@@ -298,94 +339,5 @@ def _fits(one: Any, other: Any) -> bool:
     return one == other or (one in (None, -1) and type(other) is int)
 
 
-def _compare_runs(node: Node, body: Body) -> None:
-    """Compare a part that is made of a trace with the layer itself, on other weights than those of the trace."""
-    copies = Copies()
-    try:
-        twin = Twins(copies).of(node.operation)
-    except SplitError as error:
-        raise Refusal(f"it cannot be copied to check the trace: {first_line(error)}") from None
-    try:
-        part = _built(body, copies)
-    except Exception as error:
-        raise Refusal(f"no part can be built of what was traced: {first_line(error)}") from None
-    generator = np.random.default_rng(0)
-    for variable in copies.variables():
-        if "float" in variable.dtype:
-            variable.assign(generator.uniform(0.05, 0.3, variable.shape))
-    for training, *sizes in RUNS:
-        given = [_example(tensor, _shape(tensor, *sizes), generator) for tensor in body.inputs]
-        arguments = _fed(node, given)
-        if training is not None:
-            arguments = internals.with_keyword(arguments, "training", training)
-        training = arguments.kwargs.get("training")
-        try:
-            expected = _Run.of(twin, arguments.args, arguments.kwargs)
-        except Exception as error:
-            raise Unfit(f"it could not be run to check the trace: {first_line(error)}") from None
-        try:
-            found = _Run.of(part, (given,), {"training": training})
-        except Exception as error:
-            raise Refusal(f"what was traced holds for one shape only: {first_line(error)}") from None
-        if expected.losses:
-            raise Refusal("its call() adds losses")
-        if found == expected:
-            continue
-        if _Run.of(twin, arguments.args, arguments.kwargs) != expected:
-            raise Refusal("its call() draws random numbers itself")
-        if training:
-            raise Refusal("what was traced is not the layer in training")
-        why = "it may use some of them directly, or call a layer on no tensor at all"
-        raise Refusal(f"what was traced is not the layer when its weights change: {why}")
-
-
-def _fed(node: Node, given: Sequence[Any]) -> Any:
-    """Return the arguments of a call with these in the places of its tensors."""
-    fed = dict(zip(dict.fromkeys(map(id, node.input_tensors)), given, strict=True))
-    return internals.refill(node, lambda tensor: fed[id(tensor)])
-
-
-def _built(body: Body, copies: Copies) -> internals.Functional:
-    """Build a model of what was traced, as parts are built."""
-    number = itertools.count()
-    twins = Twins(copies, lambda operation: f"call_{next(number)}")  # Keras wants names that differ
-    return body.built(twins, [f"fed_{i}" for i in range(len(body.inputs))], "traced")
-
-
-@dataclass(frozen=True)
-class _Run:
-    """What a call returned, and what it left behind: from the id of a variable to its state. Losses are apart."""
-
-    results: list[Any]
-    states: dict[int, Any]
-    losses: list[Any] = field(compare=False)
-
-    @classmethod
-    def of(cls, run: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> _Run:
-        """Run something without a trace on its variables."""
-        with keras.StatelessScope(collect_losses=True) as scope:
-            results = keras.tree.flatten(run(*args, **kwargs))
-        states = {key: _exactly(value) for key, value in scope.state_mapping.items()}
-        return cls([_exactly(each) for each in results], states, scope.losses)
-
-
-def _exactly(value: Any) -> tuple[str, tuple[int, ...], bytes]:
-    """Return what tells an array from all others; not-a-number is equal to itself."""
-    array = keras.ops.convert_to_numpy(value)
-    return str(array.dtype), array.shape, array.tobytes()
-
-
 def _unknown(node: Node) -> bool:
     return any(None in tensor.shape for tensor in node.input_tensors)
-
-
-def _shape(tensor: keras.KerasTensor, batch: int, size: int) -> tuple[int, ...]:
-    """Return the shape of a tensor with these sizes where it is unknown."""
-    return tuple((size if axis else batch) if dim is None else dim for axis, dim in enumerate(tensor.shape))
-
-
-def _example(tensor: keras.KerasTensor, shape: tuple[int, ...], generator: np.random.Generator) -> Any:
-    """Make an input of a kind. Whole numbers are 0 or 1, which every vocabulary knows."""
-    if "float" in tensor.dtype:
-        return keras.ops.convert_to_tensor(generator.standard_normal(shape).astype("float32"), dtype=tensor.dtype)
-    return keras.ops.cast(generator.integers(0, 2, shape), tensor.dtype)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,13 +10,14 @@ import keras
 
 from kerassplit_widget.models import keras_internals as internals
 from kerassplit_widget.models.batches import keeps_batch, rows_of
-from kerassplit_widget.models.bodies import Body, layer_names
+from kerassplit_widget.models.bodies import Body, Refusal, layer_names
+from kerassplit_widget.models.masks import AttachMask
 from kerassplit_widget.models.returned import Returned
-from kerassplit_widget.models.tracing import Refusal, can_be_opened, trace
+from kerassplit_widget.models.tracing import can_be_opened, trace
 from kerassplit_widget.models.twins import Twins
 from kerassplit_widget.structure.graph import Call, Tensor, mask_name, tensor_name
 
-__all__ = ["Step", "Walker", "with_masks", "without_unread"]
+__all__ = ["Step", "Walker"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +65,7 @@ class Walker:
         self.masks: dict[str, internals.Shape] = {}
         self.unmasked: set[str] = set()
         self.unread: set[str] = set()
+        self.attached: set[str] = set()  # made by calls that attach a mask, where Keras does it around the call
         self.training: bool | None = None  # what Keras hands on to the next layer
         self.trains = False  # whether that was True somewhere
         self.rows: dict[str, int | None] = {}  # of tensors of which not each row is an example of the batch
@@ -82,6 +83,7 @@ class Walker:
             node = next(frame.nodes, None)
             if node is None:
                 stack.pop()
+                self.unmasked |= frame.takes_off
                 if frame.outer is not None:
                     inside = tuple(frame.names[id(tensor)] for tensor in frame.body.outputs)
                     self.group_outputs[frame.prefix[:-1]] = inside
@@ -105,11 +107,19 @@ class Walker:
         self.expanded.add(name)
         if body.traced:  # a tensor that is fed twice is one input
             fed = list(dict.fromkeys(map(id, node.input_tensors)))
+            read = {id(tensor) for inner in body.nodes for tensor in inner.input_tensors}
+            idle = (key for key, own in zip(fed, body.inputs, strict=True) if id(own) not in read)
+            self.unread.update(frame.names[key] for key in idle)
         else:  # a mask is fed too, which travels with them anyway
             fed = list(map(id, keras.tree.flatten(node.arguments.args)))
             self.unread.update(frame.names[id(tensor)] for tensor in node.input_tensors if id(tensor) not in fed)
         names = {id(tensor): frame.names[key] for tensor, key in zip(body.inputs, fed, strict=True)}
-        return _Frame.open(body, f"{name}/", names, node, self._training_of(frame, node))
+        takes_off = frozenset[str]()
+        carried = self._carried(frame, node) if body.traced else {}
+        if carried:  # the calls inside need not take off what the call itself does
+            seen = internals.observed_masks(node, self._twins(node.operation).of(node.operation), carried)
+            takes_off = frozenset(frame.names[key] for key in seen.dropped) if seen else takes_off
+        return _Frame.open(body, f"{name}/", names, node, self._training_of(frame, node), takes_off)
 
     def _training_of(self, frame: _Frame, node: internals.Node) -> bool | None:
         """Find what a call gets as ``training`` where the model is called with none."""
@@ -133,12 +143,11 @@ class Walker:
         if not (name in self.wanted if self.wanted is not None else wish):
             return None
         try:
+            carried = self._carried(frame, node)
             if inner is not None:
-                _refuse_what_a_graph_does_not_show(node, inner, self._carried(frame, node))
+                _refuse_what_a_graph_does_not_show(node, inner, carried)
                 return Body.of_function(inner)
-            if any(frame.names[id(tensor)] in self.masks for tensor in node.input_tensors):
-                raise Refusal("a mask travels hidden into it")
-            return trace(node, self._twins(node.operation))
+            return trace(node, self._twins(node.operation), carried)
         except Refusal as reason:
             self.collapsed[name] = str(reason)
             return None
@@ -165,6 +174,8 @@ class Walker:
             outputs = (Tensor(name, name, 0, tensor.shape, tensor.dtype),)
         else:
             outputs, unmasks = self._made_by(frame, node, name)
+            if frame.body.traced and isinstance(operation, AttachMask):
+                self.attached.add(name)
         kind = type(operation).__name__
         call = Call(name, kind, layer, inputs, outputs, self.params[id(operation)], node.is_input)
         told = frame.training is not None or self.training is not None or not plain
@@ -240,6 +251,7 @@ class _Frame:
     call_names: dict[int, str]
     outer: internals.Node | None
     training: bool | None
+    takes_off: frozenset[str]
 
     @classmethod
     def open(
@@ -249,9 +261,11 @@ class _Frame:
         names: dict[int, str],
         outer: internals.Node | None = None,
         training: bool | None = None,
+        takes_off: frozenset[str] = frozenset(),
     ) -> _Frame:
         layers = layer_names(body.nodes)
-        return cls(body, prefix, names, iter(body.nodes), layers, _call_names(body.nodes, layers), outer, training)
+        calls = _call_names(body.nodes, layers)
+        return cls(body, prefix, names, iter(body.nodes), layers, calls, outer, training, takes_off)
 
 
 def _other_than_shown(node: internals.Node, carried: Collection[int]) -> bool:
@@ -327,55 +341,3 @@ def _with_training(step: Step) -> Step:
         return step
     said = step.node.arguments.kwargs.get("training") is not None or internals.inner_layers(operation)
     return step if said else replace(step, training=False)
-
-
-def without_unread(steps: list[Step], unread: Iterable[str], outputs: tuple[str, ...]) -> list[Step]:
-    """Leave out the calls that only make masks which nobody reads, where these travel with a tensor anyway.
-
-    Parameters
-    ----------
-    steps : list of Step
-    unread : iterable of str
-        Masks that were read by what is open now.
-    outputs : tuple of str
-        The tensors that the model returns.
-    """
-    idle = set(unread)
-    if not idle:
-        return steps
-    readers = Counter([*outputs, *(name for step in steps for name in step.call.inputs)])
-    kept = []
-    for step in reversed(steps):
-        made = {tensor.name for tensor in step.call.outputs}
-        if step.call.is_input or not made <= idle or any(readers[name] for name in made):
-            kept.append(step)
-            continue
-        readers.subtract(step.call.inputs)
-        idle.update(step.call.inputs)
-    return kept[::-1]
-
-
-def with_masks(steps: list[Step], outputs: tuple[str, ...]) -> list[Step]:
-    """Find out, from the outputs upwards, which calls need the masks that travel hidden with their inputs.
-
-    A call needs them if it uses masks, or hands them on to a call that needs them, or to an output of the model, where
-    the loss uses them. A mask that it is given as an argument is an edge like any other, and used instead of them.
-    """
-    masked = {tensor.name for step in steps for tensor in step.call.outputs if tensor.mask is not None}
-    if not masked:
-        return steps
-    needed = set(outputs)
-    found = []
-    for step in reversed(steps):
-        names = [name for name in step.call.inputs if name in masked and name not in step.unmasked]
-        given = bool(names) and internals.given_mask(step.node)
-        hands_on = any(tensor.name in masked and tensor.name in needed for tensor in step.call.outputs)
-        if given:
-            wanted = hands_on and not internals.hands_on_given_masks()
-        else:
-            wanted = hands_on or internals.uses_masks(step.node)
-        if names and wanted:
-            needed.update(names)
-            step = replace(step, call=replace(step.call, masked=tuple(names)))
-        found.append(step)
-    return found[::-1]

@@ -203,14 +203,14 @@ def arrays(results):
     return [keras.ops.convert_to_numpy(each) for each in keras.tree.flatten(results)]
 
 
-def check_all_cuts(model, data):
-    """Cut after every call and compare, in memory and through NumPy; returns the number of cuts."""
+def check_all_cuts(model, data, every=1, **options):
+    """Cut after every call, or one in so many, and compare, in memory and through NumPy; returns the number of cuts."""
     expected = arrays(model(data))
     nodes = [len(layer._inbound_nodes) + len(layer._outbound_nodes) for layer in model.layers]
     cuts = 0
-    for call in ks.read(model):
+    for call in list(ks.read(model, **options))[::every]:
         try:
-            split = ks.split(model, [call.name], wiring=("relay", "direct")[cuts % 2])
+            split = ks.split(model, [call.name], wiring=("relay", "direct")[cuts % 2], **options)
         except CutError:
             continue
         cuts += 1

@@ -27,9 +27,11 @@ __all__ = [
     "handed_masks",
     "hands_on_given_masks",
     "hides_masks",
+    "looks_beside_given",
     "made_mask",
     "mask_of",
     "observed_masks",
+    "set_mask",
     "take_masked",
     "uses_masks",
 ]
@@ -40,6 +42,11 @@ Shape: TypeAlias = tuple[int | None, ...]
 def mask_of(tensor: Any) -> Any:
     """Return the mask that travels hidden with a tensor, or None."""
     return getattr(tensor, "_keras_mask", None)
+
+
+def set_mask(tensor: Any, mask: Any) -> None:
+    """Let a mask travel hidden with a tensor."""
+    set_keras_mask(tensor, mask)
 
 
 def made_mask(node: Node, index: int) -> Shape | None:
@@ -118,7 +125,7 @@ def hides_masks(node: Node, *, masked: bool) -> bool:
     if not inner:
         return _makes_unseen(operation) or not known
     if masked:
-        return not known or "mask" not in inspect.signature(operation.call).parameters
+        return not _has_mask_argument(operation)
     inside = layers_within(operation)
     # Keras shows what goes through a graph of layers, but not through layers of layers in it.
     shown = function_of(operation) is not None and not any(map(inner_layers, inside))
@@ -193,8 +200,28 @@ def _makes_unseen(layer: Any) -> bool:
 
 
 def given_mask(node: Node) -> bool:
-    """Tell whether a call is given a mask as an argument, so that it does not use hidden ones."""
+    """Tell whether a call is given a mask as an argument, so that it does not use hidden ones.
+
+    Layers of layers may use both: `looks_beside_given`.
+    """
     return any(isinstance(value, keras.KerasTensor) for key, value in node.arguments.kwargs.items() if key == "mask")
+
+
+def looks_beside_given(node: Node) -> bool:
+    """Tell whether a call that is given a mask may use the hidden ones of its inputs as well.
+
+    The layers inside find them on the tensors. Keras's own hand them the mask that is given, as a graph of layers does.
+    """
+    operation = node.operation
+    if not isinstance(operation, keras.layers.Layer) or not inner_layers(operation):
+        return False
+    return function_of(operation) is None and not _has_mask_argument(operation)
+
+
+def _has_mask_argument(operation: keras.layers.Layer) -> bool:
+    """Tell whether a layer is one of Keras that takes ``mask``."""
+    own = type(operation).__module__.startswith("keras.") and not isinstance(operation, keras.Model)
+    return own and "mask" in inspect.signature(operation.call).parameters
 
 
 def hands_on_given_masks() -> bool:

@@ -1,0 +1,212 @@
+"""Layers that are looked into although masks travel hidden into them, or that put masks on what they return."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers, ops
+
+import kerassplit_widget as ks
+from kerassplit_widget.models.reading import read_steps
+
+from .test_masks import OTHERS, TOKENS, Block, arrays, check_all_cuts, embedded, tokens
+
+
+@keras.saving.register_keras_serializable("tests")
+class PositionalEmbedding(layers.Layer):
+    """As tutorials on translation write it: the sum has no mask, so the layer makes one."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.token = layers.Embedding(10, 4)
+        self.position = layers.Embedding(6, 4)
+
+    def call(self, inputs):
+        return self.token(inputs) + self.position(ops.arange(6))
+
+    def compute_mask(self, inputs, mask=None):
+        return ops.not_equal(inputs, 0)
+
+
+@keras.saving.register_keras_serializable("tests")
+class Encoder(layers.Layer):
+    """Uses the mask that it is given; the attention inside finds the one on its inputs too."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.attention = layers.MultiHeadAttention(2, 3)
+        self.norm_1, self.norm_2 = layers.LayerNormalization(), layers.LayerNormalization()
+        self.project = keras.Sequential([layers.Dense(5, activation="relu"), layers.Dense(4)])
+        self.supports_masking = True
+
+    def build(self, shape):
+        self.attention.build(shape, shape)
+        for layer in (self.norm_1, self.norm_2, self.project):
+            layer.build(shape)
+
+    def call(self, inputs, mask=None):
+        padding = None if mask is None else ops.cast(mask[:, None, :], "int32")
+        y = self.norm_1(inputs + self.attention(query=inputs, value=inputs, key=inputs, attention_mask=padding))
+        return self.norm_2(y + self.project(y))
+
+
+@keras.saving.register_keras_serializable("tests")
+class Decoder(layers.Layer):
+    """Gets two tensors, and the masks of both in one argument."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.own, self.cross = layers.MultiHeadAttention(2, 3), layers.MultiHeadAttention(1, 4)
+        self.norm = layers.LayerNormalization()
+        self.supports_masking = True
+
+    def call(self, inputs, mask=None):
+        x, memory = inputs
+        mine, others = (None, None) if mask is None else mask
+        causal = ops.cast(ops.arange(6)[:, None] >= ops.arange(6), "int32")[None]
+        x = x + self.own(query=x, value=x, key=x, attention_mask=causal, query_mask=mine)
+        return self.norm(x + self.cross(query=x, value=memory, key=memory, query_mask=mine, key_mask=others))
+
+
+@keras.saving.register_keras_serializable("tests")
+class Scaled(layers.Layer):
+    """Multiplies with the mask, and hands it on."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.dense = layers.Dense(4)
+        self.supports_masking = True
+
+    def call(self, x, mask=None):
+        y = self.dense(x)
+        return y if mask is None else y * ops.cast(mask, y.dtype)[..., None]
+
+
+@keras.saving.register_keras_serializable("tests")
+class Masking(Block):
+    """A block that hands the mask on, though the sum inside loses it and attention takes it off the input."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.supports_masking = True
+
+
+@keras.saving.register_keras_serializable("tests")
+class Nest(layers.Layer):
+    """Layers of layers inside, some of which use masks."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.scaled, self.block = Scaled(), Masking()
+        self.both = layers.Bidirectional(layers.GRU(2, return_sequences=True))
+
+    def call(self, x):
+        return self.both(self.block(self.scaled(x)))
+
+
+def translator():
+    x, z = tokens(), tokens("z")
+    memory = Encoder(name="encoder")(PositionalEmbedding(name="embed")(x))
+    y = Decoder(name="decoder")([PositionalEmbedding(name="embed_z")(z), memory])
+    return keras.Model([x, z], layers.Dense(3, name="dense")(y)), [TOKENS, OTHERS]
+
+
+def taken_off():
+    """What the block takes off its input is missing for the layer after it, and there for the one before it."""
+    x = tokens()
+    y = embedded(x)
+    before = layers.GRU(3, name="before")(y)
+    block = Block(name="block")(y)
+    return keras.Model(x, [before, layers.GRU(3, name="after")(y), layers.GRU(3, name="behind")(block)]), TOKENS
+
+
+def handed_on():
+    x = tokens()
+    y = Scaled(name="scaled")(Masking(name="masking")(embedded(x)))
+    return keras.Model(x, layers.GRU(3, name="gru")(y)), TOKENS
+
+
+def nest():
+    x = tokens()
+    return keras.Model(x, layers.GRU(3, name="gru")(Nest(name="nest")(embedded(x)))), TOKENS
+
+
+def unseen():
+    """Keras does not show the mask that comes out of a nested model."""
+    k = tokens("k")
+    x = tokens()
+    y = keras.Model(k, embedded(k), name="inner")(x)
+    return keras.Model(x, layers.GRU(3, name="gru")(Scaled(name="scaled")(y))), TOKENS
+
+
+def read_by(reader):
+    def make():
+        x = tokens()
+        y = PositionalEmbedding(name="embed")(x)
+        return keras.Model(x, layers.Dense(2, name="dense")(reader(y))), TOKENS
+
+    return make
+
+
+MODELS = {
+    "translator": (translator, 11),
+    "taken_off": (taken_off, 2),
+    "handed_on": (handed_on, 3),
+    "nest": (nest, 8),
+    "unseen": (unseen, 1),
+    "attention": (read_by(lambda y: layers.Attention(name="attend")([y, y])), 2),
+    "multi_head": (read_by(lambda y: layers.MultiHeadAttention(2, 3, name="attend")(y, y)), 2),
+}
+
+
+@pytest.mark.parametrize(("make", "every"), MODELS.values(), ids=MODELS)
+def test_masks_inside_opened_layers_are_what_they_are_in_the_model(make, every):
+    model, data = make()
+    for variable in model.weights:  # biases are zero at first, and norms nothing
+        variable.assign(np.random.default_rng(0).uniform(-0.5, 0.5, variable.shape))
+    assert check_all_cuts(model, data, every, expand="all") >= 3
+
+
+def test_all_of_a_translator_is_opened():
+    model, _ = translator()
+    graph = ks.read(model, expand="all")
+    assert not graph.collapsed
+    kinds = [call.kind for call in graph]
+    assert kinds.count("DotProductAttention") == 3 and kinds.count("LayerNormalization") == 3
+    assert {"MultiHeadAttention", "Encoder", "Decoder", "PositionalEmbedding"}.isdisjoint(kinds)
+
+
+def test_a_mask_that_a_layer_makes_around_its_call_is_attached_where_it_is_wanted():
+    model, _ = MODELS["multi_head"][0]()
+    steps = {step.call.name: step.call for step in read_steps(model, expand=["embed"]).steps}
+    assert steps["embed/attach_mask"].inputs == ("embed/add", "embed/not_equal")
+    assert steps["embed/attach_mask"].outputs[0].mask == (None, 6)
+    assert steps["attend"].masked == ("embed/attach_mask",)
+    plain, _ = read_by(lambda y: y)()
+    assert "embed/attach_mask" in ks.read(plain, expand="all").names  # for the loss
+    unread, _ = read_by(lambda y: layers.Flatten()(y))()
+    assert not any("mask" in name or "not_equal" in name for name in ks.read(unread, expand="all").names)
+
+
+@pytest.mark.parametrize("length", [None, 6])
+@pytest.mark.parametrize("cut", ["embed", "encoder_1"])
+def test_a_mask_that_is_given_does_not_replace_the_one_that_a_layer_inside_finds(length, cut):
+    x = keras.Input((length,), dtype="int32")
+    y = Encoder(name="encoder_2")(Encoder(name="encoder_1")(PositionalEmbedding(name="embed")(x)))
+    model = keras.Model(x, layers.Dense(2)(y))
+    for variable in model.weights:
+        variable.assign(np.random.default_rng(0).uniform(-0.5, 0.5, variable.shape))
+    split = ks.split(model, [cut])
+    found = split.run(TOKENS, hand_on=ops.convert_to_numpy)
+    np.testing.assert_allclose(found, arrays(model(TOKENS))[0], atol=1e-5)
+    assert split.verify(TOKENS).ok
+
+
+def test_a_layer_that_reads_masks_as_no_trace_shows_stays_closed():
+    class Peeking(Scaled):
+        def call(self, x):
+            mask = getattr(x, "_keras_mask", None)
+            return self.dense(x) if mask is None else self.dense(x) * float(np.asarray(mask).mean())
+
+    x = tokens()
+    model = keras.Model(x, layers.Dense(2)(Peeking(name="peeking")(embedded(x))))
+    assert "peeking" in ks.read(model, expand="all").collapsed
