@@ -67,16 +67,24 @@ class Returned:
     def _observed(self, node: Node, fed: Mapping[int, Declared], declared: list[Declared]) -> list[Declared]:
         """Let a call tell what it returns, and correct what is declared where that contradicts it."""
         twin = self._twins(node.operation).of(node.operation)
-        found = internals.observed_outputs(node, twin, fed)
+        alike = all(fed[id(each)][1] == each.dtype for each in node.input_tensors if id(each) in fed)
+        right = alike and not internals.may_declare_wrongly(node)
+        found = internals.observed_outputs(node, twin, fed, declared=right)
         if found is None:
             return declared
         trained = found
         if not all(agree(own[0], real[0]) for own, real in zip(declared, found, strict=True)):
             trained = internals.observed_outputs(node, twin, fed, training=True) or found
+        sized = any(fed[id(each)][0] != tuple(each.shape) for each in node.input_tensors if id(each) in fed)
         return [
-            (own[0] if agree(own[0], real[0]) else _common(real[0], other[0]), real[1])
+            (_known(own[0], real[0], sized) if agree(own[0], real[0]) else _common(real[0], other[0]), real[1])
             for own, real, other in zip(declared, found, trained, strict=True)
         ]
+
+
+def _known(declared: internals.Shape, real: internals.Shape, sized: bool) -> internals.Shape:
+    """Add to what is declared of a shape what is known where a call is fed other sizes than it was made for."""
+    return tuple(b if a is None else a for a, b in zip(declared, real, strict=True)) if sized else declared
 
 
 def _common(one: internals.Shape, other: internals.Shape) -> internals.Shape:

@@ -92,6 +92,8 @@ def glance(node: Node, twins: Twins) -> Body:
 
 def _refuse_what_cannot_be_seen(node: Node) -> None:
     layer = node.operation
+    if isinstance(layer, keras.layers.RNN):
+        raise Refusal("it is recurrent: its loop over time is no graph of calls")
     if layer.activity_regularizer is not None:
         raise Refusal("it regularises its output")
     floats = [tensor.dtype for tensor in node.input_tensors if "float" in tensor.dtype]
@@ -132,11 +134,11 @@ def _trace(
         taken = internals.as_call_takes(twin, keywords)
         try:
             inside = internals.inside_call(twin, keywords.get("training"))
-            with _opening_inside(twin, constants, made), inside, keras.StatelessScope() as scope:
+            opening, plainly = _opening_inside(twin, constants, made), internals.recording_plainly()
+            with opening, inside, plainly, keras.StatelessScope() as scope:
                 results = twin.call(*arguments.args, **taken)
         except Exception as error:
-            hint = _HINT if _unknown(node) else ""
-            raise Unfit(f"its call() cannot be traced: {first_line(error)}{hint}") from None
+            raise Unfit(_why_not(node, twin, error)) from None
         _refuse_assignments(twin, scope)
         outputs = keras.tree.flatten(results)
         if len(outputs) != len(node.outputs) or not all(isinstance(x, keras.KerasTensor) for x in outputs):
@@ -158,6 +160,14 @@ def _trace(
         _refuse_own_training(nodes, training)
     nodes.sort(key=lambda each: not takes_mask(each, inputs))
     return Body(inputs, outputs, nodes, traced=True)
+
+
+def _why_not(node: Node, twin: Any, error: Exception) -> str:
+    """Say why a call cannot be traced."""
+    own = [*twin._trainable_variables, *twin._non_trainable_variables]
+    if own and "KerasTensor" in str(error):  # as in ``self.scale * x``
+        return f"its call() uses a variable of its own, {own[0].name!r}"
+    return f"its call() cannot be traced: {first_line(error)}{_HINT if _unknown(node) else ''}"
 
 
 def _refuse_own_training(nodes: Iterable[Node], training: bool) -> None:

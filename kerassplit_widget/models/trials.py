@@ -30,6 +30,10 @@ RUNS = ((None, 1, 3), (True, 3, 5))
 dimensions that are known."""
 
 
+ZEROS = 0.125
+"""The share of zeros among floats that a call is run on."""
+
+
 def compare_runs(node: Node, body: Body, carried: Mapping[int, internals.Shape]) -> set[int]:
     """Compare a part that is made of a trace with the layer itself, on other weights than those of the trace.
 
@@ -194,7 +198,9 @@ def sized(shape: Sequence[int | None], batch: int, size: int) -> tuple[int, ...]
 def _example(dtype: str, shape: tuple[int, ...], generator: np.random.Generator) -> Any:
     """Make an input of a kind. Whole numbers are 0 or 1, which every vocabulary knows."""
     if "float" in dtype:
-        return keras.ops.convert_to_tensor(generator.standard_normal(shape).astype("float32"), dtype=dtype)
+        values = np.asarray(generator.standard_normal(shape), "float32")
+        values[generator.random(shape) < ZEROS] = 0  # what is compared with zero should be zero now and then
+        return keras.ops.convert_to_tensor(values, dtype=dtype)
     return keras.ops.cast(generator.integers(0, 2, shape), dtype)
 
 

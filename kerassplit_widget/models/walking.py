@@ -111,7 +111,9 @@ class Walker:
             idle = (key for key, own in zip(fed, body.inputs, strict=True) if id(own) not in read)
             self.unread.update(frame.names[key] for key in idle)
         else:  # a mask is fed too, which travels with them anyway
-            fed = list(map(id, keras.tree.flatten(node.arguments.args)))
+            tensors = keras.tree.flatten(node.arguments.args)
+            self._resize(tensors, body, frame)
+            fed = list(map(id, tensors))
             self.unread.update(frame.names[id(tensor)] for tensor in node.input_tensors if id(tensor) not in fed)
         names = {id(tensor): frame.names[key] for tensor, key in zip(body.inputs, fed, strict=True)}
         takes_off = frozenset[str]()
@@ -120,6 +122,15 @@ class Walker:
             seen = internals.observed_masks(node, self._twins(node.operation).of(node.operation), carried)
             takes_off = frozenset(frame.names[key] for key in seen.dropped) if seen else takes_off
         return _Frame.open(body, f"{name}/", names, node, self._training_of(frame, node), takes_off)
+
+    def _resize(self, fed: Sequence[keras.KerasTensor], body: Body, frame: _Frame) -> None:
+        """Note what a nested model is fed where that has other sizes than it was made for: so has what is inside."""
+        for tensor, own in zip(fed, body.inputs, strict=True):
+            name = frame.names[id(tensor)]
+            shape, dtype = self.returned.real.get(name, (tuple(tensor.shape), tensor.dtype))
+            known = tuple(dim if size is None else size for size, dim in zip(shape, own.shape, strict=True))
+            if known != tuple(own.shape):
+                self.returned.real[name] = (known, dtype)
 
     def _training_of(self, frame: _Frame, node: internals.Node) -> bool | None:
         """Find what a call gets as ``training`` where the model is called with none."""

@@ -75,7 +75,7 @@ class Shapes:
                 self.known[tensor.name] = details.fixed_tensor(recorded, (first, *others)[: len(tensor.shape)])
 
     def _shapes(self, step: Step, args: Any, kwargs: dict[str, Any]) -> list[tuple[int, ...]] | str:
-        recorded = [tuple(tensor.shape) for tensor in step.node.outputs]
+        recorded: list[Any] = [tuple(tensor.shape) for tensor in step.call.outputs]
         operation = step.node.operation
         if step.call.is_input or self._keeps_the_batch(step):
             fed = [self.known[name].shape[:1] for name in step.call.inputs]
@@ -105,7 +105,7 @@ class Shapes:
         """Tell whether only the batch dimension was unknown, of a layer of Keras: these hand it on as the first."""
         if not keeps_batch(step.node.operation):
             return False
-        if any(None in tensor.shape[1:] or not tensor.shape for tensor in step.node.outputs):
+        if any(None in tensor.shape[1:] or not tensor.shape for tensor in step.call.outputs):
             return False
         return all(
             tuple(tensor.shape[1:]) == tuple(self.known[step.names[id(tensor)]].shape[1:])

@@ -10,6 +10,7 @@ from kerassplit_widget.models.keras_internals.calls import (
     inside_call,
     keep_losses,
     put_in_place,
+    recording_plainly,
     training_after,
     training_inside,
 )
@@ -130,6 +131,7 @@ __all__ = [
     "passed_on",
     "place_of",
     "put_in_place",
+    "recording_plainly",
     "refill",
     "set_mask",
     "set_name",

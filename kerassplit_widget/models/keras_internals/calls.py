@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import keras
+import numpy as np
+from keras.src.ops.numpy import Reshape
 
 from kerassplit_widget.models.keras_internals.graphs import (
     Node,
@@ -23,6 +25,7 @@ __all__ = [
     "inside_call",
     "keep_losses",
     "put_in_place",
+    "recording_plainly",
     "training_after",
     "training_inside",
 ]
@@ -87,6 +90,37 @@ def handing_on_training(layer: Any, training: bool | None) -> Iterator[None]:
     yield
     if got is not None:
         context.set_value("training", got)
+
+
+@contextlib.contextmanager
+def recording_plainly() -> Iterator[None]:
+    """Let two things be calls on symbolic tensors that are on others, when they are called by a layer.
+
+    ``x == 0``: Keras gives symbolic tensors all operators but this one, which would be False whatever the values are.
+    And ``ops.reshape(x, (batch, 4, 2))`` with the one size that is unknown.
+    """
+    own, reshape = vars(keras.KerasTensor).get("__eq__"), Reshape.__init__
+
+    def initialise(self: Any, newshape: Any, **kwargs: Any) -> None:
+        if isinstance(newshape, list | tuple) and [*newshape].count(None) == 1 and -1 not in newshape:
+            newshape = tuple(-1 if size is None else size for size in newshape)
+        reshape(self, newshape, **kwargs)
+
+    keras.KerasTensor.__eq__, Reshape.__init__ = _equals, initialise
+    try:
+        yield
+    finally:
+        Reshape.__init__ = reshape
+        if own is None:
+            del keras.KerasTensor.__eq__
+        else:  # of a trace around this one, or of a Keras that has it
+            keras.KerasTensor.__eq__ = own
+
+
+def _equals(tensor: Any, other: Any) -> Any:
+    kinds = (keras.KerasTensor, keras.Variable, np.ndarray, np.generic, bool, int, float)
+    known = isinstance(other, kinds) or keras.ops.is_tensor(other)
+    return keras.ops.equal(tensor, other) if known else NotImplemented
 
 
 def training_after(node: Node, training: bool | None) -> bool | None:

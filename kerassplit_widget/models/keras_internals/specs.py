@@ -91,7 +91,7 @@ _EXACT = frozenset({"Embedding", "InputLayer"})
 
 
 def observed_outputs(
-    node: Node, twin: Operation, fed: Mapping[int, Declared], training: bool | None = None
+    node: Node, twin: Operation, fed: Mapping[int, Declared], training: bool | None = None, *, declared: bool = False
 ) -> list[Declared] | None:
     """Let a call tell what it returns, without computing it.
 
@@ -105,6 +105,8 @@ def observed_outputs(
         From the id of a tensor among its arguments to what that really is, where it is not what it is declared.
     training : bool, optional
         What it is called with, where the call itself does not say.
+    declared : bool
+        Whether to believe what the operation declares, which is quicker.
 
     Returns
     -------
@@ -120,7 +122,8 @@ def observed_outputs(
     keywords = arguments.kwargs if training is None else {"training": training, **arguments.kwargs}
     try:
         with fresh_names():
-            results: Any = backend.compute_output_spec(twin, *arguments.args, **keywords)
+            ask = twin.compute_output_spec if declared else functools.partial(backend.compute_output_spec, twin)
+            results: Any = ask(*arguments.args, **keywords)
     except Exception:
         return None
     flat = keras.tree.flatten(results)
