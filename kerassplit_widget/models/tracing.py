@@ -138,7 +138,7 @@ def _trace(
             with opening, inside, plainly, keras.StatelessScope() as scope:
                 results = twin.call(*arguments.args, **taken)
         except Exception as error:
-            raise Unfit(_why_not(node, twin, error)) from None
+            raise Unfit(_why_not(node, error)) from None
         _refuse_assignments(twin, scope)
         outputs = keras.tree.flatten(results)
         if len(outputs) != len(node.outputs) or not all(isinstance(x, keras.KerasTensor) for x in outputs):
@@ -162,9 +162,9 @@ def _trace(
     return Body(inputs, outputs, nodes, traced=True)
 
 
-def _why_not(node: Node, twin: Any, error: Exception) -> str:
+def _why_not(node: Node, error: Exception) -> str:
     """Say why a call cannot be traced."""
-    own = [*twin._trainable_variables, *twin._non_trainable_variables]
+    own = internals.own_variables(node.operation)
     if own and "KerasTensor" in str(error):  # as in ``self.scale * x``
         return f"its call() uses a variable of its own, {own[0].name!r}"
     return f"its call() cannot be traced: {first_line(error)}{_HINT if _unknown(node) else ''}"

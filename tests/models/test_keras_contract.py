@@ -11,6 +11,7 @@ from keras.src.ops.symbolic_arguments import SymbolicArguments
 
 import kerassplit_widget as ks
 from kerassplit_widget.models import keras_internals as internals
+from kerassplit_widget.models.hidden import HiddenMasks
 from kerassplit_widget.models.reading import read_steps
 from kerassplit_widget.models.twins import Twins
 
@@ -212,6 +213,50 @@ def test_a_call_can_be_asked_what_it_returns():
     internals.declare(node.outputs[0], ((None, 7), "uint8"))
     told = (node.outputs[0].shape, node.outputs[0].dtype)
     assert told == ((None, 7), "uint8"), "KerasTensor keeps its shape and dtype elsewhere now"
+
+
+def test_equality_and_reshapes_are_recorded_while_a_call_is_traced():
+    x = keras.Input((4,))
+    assert "__eq__" not in vars(keras.KerasTensor), "symbolic tensors have == now: recording_plainly() need not give it"
+    with internals.recording_plainly():
+        assert type(internals.maker_of(x == 0)).__name__ == "Equal"
+        with internals.recording_plainly():
+            pass
+        assert isinstance(x == x * 2, keras.KerasTensor)
+        assert (x == "x") is False and (x == None) is False  # noqa: E711
+        made = keras.ops.reshape(x, (None, 2, 2))
+    assert internals.maker_of(made).newshape == (-1, 2, 2), "ops.reshape no longer makes a Reshape of a new shape"
+    assert (x == 0) is False
+
+
+def test_keras_fills_masks_from_the_only_tensors_and_by_name():
+    class Asks(keras.layers.Layer):
+        def call(self, query, value=None, mask=None, query_mask=None, value_mask=None):
+            seen.append([mask, query_mask, value_mask])
+            return query
+
+        def compute_output_spec(self, query, *args, **kwargs):
+            return query
+
+    class Marked(keras.layers.Layer):
+        def compute_mask(self, inputs, previous_mask):
+            return inputs > 0
+
+        def call(self, x):
+            return x * 1
+
+    seen = []
+    one, asks = Marked()(keras.ops.ones((1, 2))), Asks()
+    asks(one)
+    asks(one, one)
+    filled = [[mask is not None for mask in masks] for masks in seen]
+    assert filled == [[True, False, False], [False, True, True]], "Layer.__call__ fills masks otherwise now"
+    x, z = keras.Input((2,)), keras.Input((2,))
+    for args, names in ((x,), ["mask"]), ((x, z), ["query_mask", "value_mask"]):
+        node = internals.node_of(asks(*args))
+        fresh = {id(tensor): keras.Input((2,)) for tensor in args}
+        hidden = HiddenMasks(node, asks, fresh, dict.fromkeys(map(id, args), (None, 2)))
+        assert [*hidden.filled()] == names
 
 
 def test_name_scopes_that_a_failed_call_leaves_open_are_closed():

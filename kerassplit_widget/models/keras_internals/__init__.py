@@ -74,7 +74,12 @@ from kerassplit_widget.models.keras_internals.specs import (
     may_declare_wrongly,
     observed_outputs,
 )
-from kerassplit_widget.models.keras_internals.variables import copy_variable, is_variable_of_backend, original_of
+from kerassplit_widget.models.keras_internals.variables import (
+    copy_variable,
+    is_variable_of_backend,
+    original_of,
+    own_variables,
+)
 
 __all__ = [
     "Declared",
@@ -128,6 +133,7 @@ __all__ = [
     "original_of",
     "output_structure",
     "own_nodes",
+    "own_variables",
     "passed_on",
     "place_of",
     "put_in_place",

@@ -18,7 +18,7 @@ from keras.src.utils import tracking
 from kerassplit_widget.errors import SplitError
 from kerassplit_widget.models.keras_internals.functions import FUNCTIONS, StandIn, rebind
 from kerassplit_widget.models.keras_internals.graphs import layers_within
-from kerassplit_widget.models.keras_internals.variables import original_of, view_of
+from kerassplit_widget.models.keras_internals.variables import original_of, own_variables, view_of
 
 __all__ = ["METHODS", "changed_by_saving", "give_methods", "own_values"]
 
@@ -95,7 +95,7 @@ def changed_by_saving(layer: Any) -> set[int]:
         id(original_of(variable))
         for each in (layer, *layers_within(layer))
         if getattr(each, "lora_enabled", False)
-        for variable in [*list(each._trainable_variables), *list(each._non_trainable_variables)]
+        for variable in own_variables(each)
         if not variable.trainable
     }
 

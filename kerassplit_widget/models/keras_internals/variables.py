@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-__all__ = ["copy_variable", "is_variable_of_backend", "original_of", "view_of"]
+__all__ = ["copy_variable", "is_variable_of_backend", "original_of", "own_variables", "view_of"]
 
 
 def copy_variable(variable: keras.Variable) -> keras.Variable:
@@ -29,6 +29,11 @@ def copy_variable(variable: keras.Variable) -> keras.Variable:
 def is_variable_of_backend(value: Any) -> bool:
     """Tell whether something is a variable of TensorFlow or PyTorch; those of Keras are none, but hold one."""
     return keras.ops.is_tensor(value) and (hasattr(value, "assign") or type(value).__module__ == "torch.nn.parameter")
+
+
+def own_variables(layer: keras.layers.Layer) -> list[keras.Variable]:
+    """List the variables that a layer holds itself, not in a layer inside."""
+    return [*list(layer._trainable_variables), *list(layer._non_trainable_variables)]
 
 
 def view_of(variable: keras.Variable, trainable: bool) -> keras.Variable:
