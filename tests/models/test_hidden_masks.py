@@ -153,7 +153,6 @@ MODELS = {
     "handed_on": (handed_on, 3),
     "nest": (nest, 8),
     "unseen": (unseen, 1),
-    "attention": (read_by(lambda y: layers.Attention(name="attend")([y, y])), 2),
     "multi_head": (read_by(lambda y: layers.MultiHeadAttention(2, 3, name="attend")(y, y)), 2),
 }
 
