@@ -245,6 +245,81 @@ def test_a_split_with_a_part_that_was_trained_is_copied():
         assert equal(copy.deepcopy(split), split)
 
 
+# Layers whose configuration does not keep their names
+
+
+class Keeps(layers.Layer):
+    """Multiplies; made again with its name, as most layers are."""
+
+    def __init__(self, units, name=None):
+        super().__init__(name=name)
+        self.units = units
+
+    def build(self, shape):
+        self.kernel = self.add_weight(shape=(shape[-1], self.units), name="kernel")
+
+    def call(self, x):
+        return x @ self.kernel
+
+    def get_config(self):
+        return {"units": self.units, "name": self.name}
+
+
+class SaysNoName(Keeps):
+    def get_config(self):
+        return {"units": self.units}
+
+
+class TakesNoName(Keeps):
+    @classmethod
+    def from_config(cls, config):
+        return cls(config["units"])
+
+
+OWN = {cls.__name__: cls for cls in (Keeps, SaysNoName, TakesNoName)}
+
+
+@pytest.mark.parametrize("cls", OWN.values())
+@pytest.mark.parametrize("weights", ["share", "copy"])
+def test_tied_layers_are_found_and_named_whatever_their_configuration_keeps(tmp_path, cls, weights):
+    second, first = cls(4, name="second"), cls(4)  # two of a kind: one must not be taken for the other
+    x = keras.Input((4,), name="x")
+    y = second(first(layers.Dense(4, name="mid")(second(first(x)))))
+    split = ks.split(keras.Model(x, y), ["mid"], weights=weights)
+    split.save(tmp_path / "s")
+    keras.backend.clear_session()  # as in another process, where names are counted from the beginning
+    loaded = ks.Split.load(tmp_path / "s", custom_objects=OWN)
+    assert [[layer.name for layer in part.layers] for part in loaded] == [
+        [layer.name for layer in part.layers] for part in split
+    ]
+    assert loaded.tied == split.tied == {first.name: (0, 1), "second": (0, 1)}
+    assert loaded[1].output_names == split[1].output_names == ["second"]
+    assert equal(loaded, split) and equal(copy.deepcopy(split), split)
+    loaded[0].get_layer("second").kernel.assign(np.zeros((4, 4)))
+    assert not np.any(loaded[1](np.ones((1, 4), "float32"))) and len(loaded.join().weights) == 4
+    loaded.save(tmp_path / "again")
+    assert ks.Split.load(tmp_path / "again", custom_objects=OWN).tied == split.tied
+
+
+def test_layers_that_are_not_tied_have_their_names_too(tmp_path):
+    x = keras.Input((4,), name="x")
+    model = keras.Model(x, layers.Dense(2, name="o")(SaysNoName(4, name="mine")(layers.Dense(4, name="a")(x))))
+    ks.split(model, ["mine"]).save(tmp_path / "s")
+    loaded = ks.Split.load(tmp_path / "s", custom_objects=OWN)
+    assert loaded[0].get_layer("mine").units == 4 and loaded[0].output_names == ["mine"]
+    assert equal(loaded, model)
+
+
+def test_a_folder_that_was_saved_before_the_names_of_layers_were_is_loaded(tmp_path):
+    split = ks.split(tied_twice(), ["a"])
+    split.save(tmp_path / "s")
+    manifest = json.loads((tmp_path / "s" / "manifest.json").read_text())
+    assert [part.pop("layers") for part in manifest["parts"]] == [["x", "step", "a"], ["a", "step", "o"]]
+    (tmp_path / "s" / "manifest.json").write_text(json.dumps(manifest))
+    loaded = ks.Split.load(tmp_path / "s")
+    assert equal(loaded, split) and loaded.tied == {"step": (0, 1)}
+
+
 # Damaged manifests
 
 
@@ -260,6 +335,7 @@ def tied_twice():
         (lambda it: it.update(outputs={"list": ["o", "x"]}), "2 parts do not give all outputs"),
         (lambda it: it["parts"][0].update(takes=[]), r"the first part does not take \['x'\]"),
         (lambda it: it["parts"][0].update(takes="x"), "'x' is no list of names"),
+        (lambda it: it["parts"][0].update(layers=[1, 2, 3]), r"\[1, 2, 3\] is no list of names"),
         (lambda it: it["parts"][1].update(takes=[]), r"nothing takes \['a'\]"),
         (lambda it: it["parts"][0].update(file="a" * 5000), "'a+ is no file of the folder"),
         (lambda it: it["parts"][0].update(file="part_" + "1" * 5000 + ".keras"), "is no file of the folder"),

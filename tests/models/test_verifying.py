@@ -5,10 +5,11 @@ import re
 import keras
 import numpy as np
 import pytest
-from keras import layers
+from keras import layers, ops
 
 import kerassplit_widget as ks
 from kerassplit_widget.models.verifying import Apart, length_of, random_inputs
+from kerassplit_widget.models.verifying.inputs import random_batches
 
 from . import zoo
 
@@ -227,6 +228,91 @@ def test_whole_numbers_are_within_what_reads_them():
     made = random_inputs(split)
     assert [set(np.unique(each)) for each in made] == [{500, 700}, {0, 1, 2}, {0, 1, 2, 3}]
     assert split.verify().exact
+
+
+def moved_ids(x):
+    """Whole numbers that pass every kind of call that only moves them, on the way to an embedding of 7."""
+    ids = ops.concatenate([x[:, :1], ops.expand_dims(x[:, 1], 1), layers.Reshape((4,))(x[:, 2:6])], axis=1)
+    ids = ops.transpose(ops.stack(ops.unstack(ops.cast(ids, "int64"), axis=1), axis=0))
+    ids = ops.take(ops.squeeze(layers.RepeatVector(1)(ids), 1), [0, 1, 2, 5], axis=1)
+    return layers.Concatenate()([layers.Embedding(7, 2)(each) for each in ops.split(ids, 2, axis=1)])
+
+
+SEVEN = np.arange(14, dtype="float32").reshape(7, 2)
+
+
+@pytest.mark.parametrize(
+    ("read", "limit"),
+    [
+        (moved_ids, 7),
+        (lambda x: ops.take(SEVEN, x, axis=0), 7),
+        (lambda x: ops.take(SEVEN, x), 14),
+        (lambda x: ops.take(SEVEN, x[:, :2], axis=-1), 2),
+        (lambda x: ops.take_along_axis(SEVEN.T[None], x[:, None], axis=-1), 7),
+        (lambda x: ops.take(layers.Embedding(7, 2)(x), x, axis=1), 6),
+        (lambda x: ops.one_hot(x, 7), 7),
+        (lambda x: layers.Embedding(5, 2)(x) * ops.cast(layers.Embedding(7, 2)(ops.flip(x, 1)), "float32"), 5),
+        (lambda x: ops.segment_sum(ops.cast(x[0], "float32"), x[0], num_segments=7), 7),
+    ],
+)
+@pytest.mark.parametrize("dtype", ["int32", "float32"])
+def test_whole_numbers_are_within_what_reads_them_behind_calls_that_move_them(read, limit, dtype):
+    x = keras.Input((6,), dtype=dtype, name="x")
+    y = read(x if dtype == "int32" else ops.cast(x, "int32"))
+    split = ks.split(keras.Model(x, layers.ReLU(name="o")(layers.ReLU(name="mid")(y))), ["mid"])
+    numbers = {int(number) for seed in range(30) for number in random_inputs(split, seed).ravel()}
+    assert numbers == set(range(limit))
+    proof = split.verify()
+    assert proof.exact and proof.sentence().startswith("parts = model, exact on 3 inputs; ")
+
+
+def test_indices_into_a_batch_are_within_it():
+    rows, picked = keras.Input((5,), name="rows"), keras.Input((), dtype="int32", name="picked")
+    y = ops.take(layers.Dense(4, name="mid")(rows), picked, axis=0)
+    split = ks.split(keras.Model([rows, picked], layers.Dense(2)(y)), ["mid"])
+    assert {int(n) for seed in range(9) for n in random_inputs(split, seed, 4)[1]} == {0, 1, 2, 3}
+    assert split.verify().exact
+
+
+class Picks(layers.Layer):
+    """Reads a table that nobody sees."""
+
+    def __init__(self, many):
+        super().__init__(name="picks")
+        self.many = many
+
+    def call(self, ids):
+        if isinstance(ids, keras.KerasTensor) or int(ops.max(ids)) < self.many:
+            return ops.cast(ids, "float32")
+        raise ValueError(f"{int(ops.max(ids))} is not in [0, {self.many})")
+
+    def compute_output_spec(self, ids):
+        return keras.KerasTensor(ids.shape, "float32")
+
+
+def picking(many):
+    x = keras.Input((3,), dtype="int32", name="x")
+    return ks.split(keras.Model(x, layers.Dense(2)(layers.Dense(3, name="mid")(Picks(many)(x)))), ["mid"])
+
+
+@pytest.mark.parametrize(("many", "below"), [(None, 2), (5, 2), (2, 2), (1, 1)])
+def test_where_the_model_does_not_run_on_larger_numbers_smaller_ones_are_taken_and_told(many, below):
+    largest = max(int(batch.max()) for batch in random_batches(picking(100), 5, 0))
+    split = picking(many or largest)
+    proof = split.verify(rounds=5)
+    (check,) = [check for check in proof.checks if check.name == "inputs"]
+    which = "all" if many else "1 of 4 batches"
+    assert check.detail.startswith(f"{which} with whole numbers below {below}, as the model does not run on the larger")
+    assert proof.exact and f"exact on 5 inputs ({which} with whole numbers below {below}); " in proof.sentence()
+    assert "inputs" not in [check.name for check in split.verify(np.zeros((1, 3), "int32")).checks]
+
+
+def test_where_the_model_runs_on_no_numbers_the_first_that_were_tried_are_named():
+    with pytest.raises(ks.SplitError, match=r"itself does not run on these inputs: .*\d+ is not in") as caught:
+        picking(-9).verify()
+    assert int(re.search(r"(\d+) is not in", str(caught.value))[1]) > 1
+    with pytest.raises(ks.SplitError, match="95 is not in"):  # what people give is what is compared
+        picking(90).verify(np.full((1, 3), 95, "int32"))
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float64", "bfloat16", "complex64", "uint8"])

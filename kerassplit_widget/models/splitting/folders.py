@@ -169,14 +169,15 @@ def _save_part(part: keras.Model, number: int, folder: Path) -> dict[str, Any]:
         raise SplitError(f"Part {number} cannot be saved, and nothing was written: {_why_not_saved(error)}") from error
     modules = {type(layer).__module__ for layer in part.layers}
     needs = sorted(each for each in modules if each.startswith(f"{kerassplit_widget.__name__}."))
-    entry: dict[str, Any] = {"sha256": _digest(file), "needs": needs}
+    names = [layer.name for layer in part.layers]  # which a configuration need not have
+    entry: dict[str, Any] = {"sha256": _digest(file), "needs": needs, "layers": names}
     if type(part.dtype_policy) is keras.DTypePolicy:  # which Keras does not save
         entry["dtype_policy"] = part.dtype_policy.name
     return entry
 
 
 def _load_part(
-    source: Path, entry: Mapping[str, str], custom_objects: Mapping[str, Any] | None, safe_mode: bool
+    source: Path, entry: Mapping[str, Any], custom_objects: Mapping[str, Any] | None, safe_mode: bool
 ) -> keras.Model:
     file = source / entry["file"]
     try:
@@ -188,9 +189,21 @@ def _load_part(
     if changed:
         raise SplitError(f"{source} is damaged: {file.name} has changed since it was saved. Save the split again.")
     part = _load_file(file, custom_objects, safe_mode)
+    _name_layers(part, entry["layers"])
     if "dtype_policy" in entry:
         internals.set_policy(part, entry["dtype_policy"])
     return part
+
+
+def _name_layers(part: keras.Model, names: Sequence[str]) -> None:
+    """Give the layers of a loaded part, which are in the order they had, the names they had, by which they are tied."""
+    if len(names) != len(part.layers):  # saved before the names were, or a model of the user's that is made anew
+        return
+    for layer, name in zip(part.layers, names, strict=True):
+        if layer.name != name:
+            internals.set_name(layer, name)
+    if hasattr(part, "output_names"):  # by which losses are given
+        part.output_names = [internals.maker_of(tensor).name for tensor in part.outputs]
 
 
 def _load_file(file: Path, custom_objects: Mapping[str, Any] | None, safe_mode: bool) -> keras.Model:

@@ -58,7 +58,7 @@ def to_json(manifest: Manifest, parts: Sequence[Mapping[str, Any]], ties: list[l
     }
 
 
-def from_json(data: Mapping[str, Any]) -> tuple[Manifest, list[dict[str, str]], list[list[Place]]]:
+def from_json(data: Mapping[str, Any]) -> tuple[Manifest, list[dict[str, Any]], list[list[Place]]]:
     """Read what is known of a split, the files of its parts, and what is tied.
 
     Raises
@@ -68,7 +68,11 @@ def from_json(data: Mapping[str, Any]) -> tuple[Manifest, list[dict[str, str]], 
     """
     specs = {name: _spec(name, entry) for name, entry in data["tensors"].items()}
     wires = tuple(Wire(_words(p["takes"]), _words(p["returns"]), tuple(p["calls"])) for p in data["parts"])
-    files = [{"file": str(part["file"]), "sha256": str(part["sha256"])} for part in data["parts"]]
+    files: list[dict[str, Any]] = [
+        # of the layers, splits saved before said nothing
+        {"file": str(part["file"]), "sha256": str(part["sha256"]), "layers": _words(part.get("layers", []))}
+        for part in data["parts"]
+    ]
     for entry, part in zip(files, data["parts"], strict=True):
         if "dtype_policy" in part:  # splits saved before had none
             entry["dtype_policy"] = keras.dtype_policies.get(str(part["dtype_policy"])).name

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
@@ -12,24 +12,21 @@ import numpy.typing as npt
 
 from kerassplit_widget.errors import SplitError
 from kerassplit_widget.models import keras_internals as internals
+from kerassplit_widget.models.verifying.readers import TOKEN_LIMIT, Reader, readers
 
 if TYPE_CHECKING:
-    from kerassplit_widget.models.reading import Reading
     from kerassplit_widget.models.splitting import Split
 
-__all__ = ["given_inputs", "length_of", "random_batches", "random_inputs"]
+__all__ = ["given_inputs", "length_of", "random_batches", "random_inputs", "smaller_batches"]
 
 UNKNOWN_IMAGE_SIDE, UNKNOWN_LENGTH = 96, 8
 """Sizes that stand in for unknown dimensions of random inputs: of images and volumes, and of everything else."""
 
-TOKEN_LIMIT = 100
-"""Random integers stay below this, or below the smallest vocabulary that reads them."""
-
-LOOKUPS = (keras.layers.StringLookup, keras.layers.IntegerLookup, keras.layers.TextVectorization)
-"""Layers that know a vocabulary."""
+SMALLER = 2, 1
+"""Below what whole numbers stay, one after the other, where the model does not run on others."""
 
 
-def random_batches(split: Split, rounds: int, seed: int) -> list[Any]:
+def random_batches(split: Split, rounds: int, seed: int, below: int = TOKEN_LIMIT) -> list[Any]:
     """Make so many random inputs that fit a model's input specs, in batches.
 
     The first two are one batch: in a batch of one, what is wrong from example to example is not seen. That is not so
@@ -47,10 +44,26 @@ def random_batches(split: Split, rounds: int, seed: int) -> list[Any]:
         if call.is_input or any(tensors[name].shape[:1] == (None,) for name in call.inputs)
     ]
     sizes = [2] + [1] * (rounds - 2) if rounds > 1 and set(first) <= {None} else [1] * rounds
-    return [random_inputs(split, seed + i, size) for i, size in enumerate(sizes)]
+    return [random_inputs(split, seed + i, size, below) for i, size in enumerate(sizes)]
 
 
-def random_inputs(split: Split, seed: int = 0, batch_size: int = 1) -> Any:
+def smaller_batches(split: Split, rounds: int, seed: int, number: int) -> Iterator[tuple[int, Any]]:
+    """Make a batch of `random_batches` anew, by its place among them, of ever smaller whole numbers.
+
+    How many different numbers a model knows may be hidden in the ``call`` of a layer.
+
+    Yields
+    ------
+    int, structure of numpy.ndarray
+        What the whole numbers are below, and the batch. There is none of a model that takes no whole numbers.
+    """
+    reading = split.reading
+    assert reading is not None  # `split.model` was there
+    if any("int" in tensor.dtype for tensor in reading.function.inputs):
+        yield from ((below, random_batches(split, rounds, seed, below)[number]) for below in SMALLER)
+
+
+def random_inputs(split: Split, seed: int = 0, batch_size: int = 1, below: int = TOKEN_LIMIT) -> Any:
     """Make random inputs that fit a model's input specs.
 
     Parameters
@@ -59,26 +72,31 @@ def random_inputs(split: Split, seed: int = 0, batch_size: int = 1) -> Any:
     seed : int
     batch_size : int
         Where it is not fixed.
+    below : int
+        What whole numbers are below in any case.
 
     Returns
     -------
     structure of numpy.ndarray
-        As the model takes them: normal numbers for floats, whole numbers within the
-        vocabulary of the embeddings that read them, true or false for booleans, words that the lookups know for
+        As the model takes them: normal numbers for floats, whole numbers within the vocabulary of the embeddings that
+        read them or the size of what they pick from, true or false for booleans, words that the lookups know for
         strings. All are backend tensors if one is of a dtype that NumPy has not, as Keras takes no mixture.
     """
     generator = np.random.default_rng(seed)
     reading = split.reading
     assert reading is not None  # `split.model` was there
     function = reading.function
-    readers = _readers(reading)
+
+    def filled(shape: Sequence[int | None]) -> tuple[int, ...]:
+        unknown = UNKNOWN_IMAGE_SIDE if len(shape) >= 4 else UNKNOWN_LENGTH
+        return tuple((batch_size if axis == 0 else unknown) if dim is None else dim for axis, dim in enumerate(shape))
+
+    needs = readers(reading, filled)
     made: list[Any] = []
     for name, tensor in zip(reading.graph.inputs, function.inputs, strict=True):
-        unknown = UNKNOWN_IMAGE_SIDE if len(tensor.shape) >= 4 else UNKNOWN_LENGTH
-        shape = tuple(
-            (batch_size if axis == 0 else unknown) if dim is None else dim for axis, dim in enumerate(tensor.shape)
-        )
-        made.append(_values(generator, shape, tensor.dtype, readers.get(name, _Reader())))
+        need = needs.get(name, Reader())
+        need = need._replace(limit=min(need.limit or TOKEN_LIMIT, below))
+        made.append(_values(generator, filled(tensor.shape), tensor.dtype, need))
     if any(tensor.dtype not in _OF_NUMPY for tensor in function.inputs):
         made = [
             keras.ops.convert_to_tensor(values, dtype=tensor.dtype)
@@ -92,26 +110,7 @@ _OF_NUMPY = _INTEGERS | {"bool", "string", "float16", "float32", "float64", "com
 """The dtypes of inputs that NumPy has too, by the names that Keras gives them."""
 
 
-class _Reader(NamedTuple):
-    """What the layers that read an input need.
-
-    Attributes
-    ----------
-    limit : int or None
-        Whole numbers stay below it.
-    counts : bool
-        Whether the input is whole numbers for certain, as a layer, not one inside it, has the limit.
-    words : tuple
-        What a lookup knows; of strings, phrases where that takes them apart.
-    """
-
-    limit: int | None = None
-    counts: bool = False
-    words: tuple[Any, ...] = ()
-    phrases: bool = False
-
-
-def _values(generator: np.random.Generator, shape: tuple[int, ...], dtype: str, reader: _Reader) -> npt.NDArray[Any]:
+def _values(generator: np.random.Generator, shape: tuple[int, ...], dtype: str, reader: Reader) -> npt.NDArray[Any]:
     """Make random values of a dtype; of one that NumPy has not, what is to be cast to it."""
     if dtype == "string":
         words = [str(word) for word in reader.words] or [str(number) for number in range(TOKEN_LIMIT)]
@@ -132,40 +131,6 @@ def _values(generator: np.random.Generator, shape: tuple[int, ...], dtype: str, 
     if dtype.startswith("complex"):
         numbers = numbers + 1j * generator.standard_normal(shape)
     return numbers.astype(dtype if dtype in _OF_NUMPY else "float32")
-
-
-def _readers(reading: Reading) -> dict[str, _Reader]:
-    """From a tensor to what the layers that read it need: the smallest of several limits, the first vocabulary."""
-    found: dict[str, _Reader] = {}
-    for step in reading.steps:
-        layers = _within(step.node.operation)
-        limits = [size for size in map(_limit, layers) if size is not None]
-        lookups = [layer for layer in layers if isinstance(layer, LOOKUPS)]
-        for name in step.call.inputs if limits or lookups else ():
-            known = found.get(name, _Reader())
-            limit = min([*limits, *([] if known.limit is None else [known.limit])], default=None)
-            found[name] = known._replace(limit=limit, counts=known.counts or _limit(layers[0]) is not None)
-            if lookups and not known.words:
-                found[name] = found[name]._replace(
-                    words=tuple(lookups[0].get_vocabulary(include_special_tokens=False)),
-                    phrases=isinstance(lookups[0], keras.layers.TextVectorization),
-                )
-    return found
-
-
-def _limit(layer: internals.Operation) -> int | None:
-    """Return the number of different whole numbers that a layer knows; None where that does not matter."""
-    if isinstance(layer, keras.layers.Embedding):
-        return min(int(layer.input_dim), TOKEN_LIMIT)
-    if isinstance(layer, keras.layers.CategoryEncoding) and layer.num_tokens is not None:
-        return min(int(layer.num_tokens), TOKEN_LIMIT)
-    return None
-
-
-def _within(operation: internals.Operation) -> list[internals.Operation]:
-    """List an operation and the layers inside it."""
-    inside = internals.layers_within(operation) if isinstance(operation, keras.layers.Layer) else []
-    return [operation, *inside]
 
 
 def given_inputs(split: Split, data: Any, rounds: int) -> list[Any]:

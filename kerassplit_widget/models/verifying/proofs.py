@@ -7,7 +7,10 @@ from dataclasses import dataclass
 
 from kerassplit_widget.structure.text import listed
 
-__all__ = ["Check", "Verification"]
+__all__ = ["INPUTS", "Check", "Verification"]
+
+INPUTS = "inputs"
+"""Name of the check that is there where the inputs had to be others than usual, and says which."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +78,7 @@ class Verification:
             return f"Not proved: {'; '.join(f'{listed(names)}: {why}' for why, names in failed.items())}."
         equal = "exact" if self.exact else f"within {self.max_abs_diff:.1e}"
         many = f"{self.inputs} inputs" if self.inputs != 1 else "1 input"
+        many += "".join(f" ({c.detail.partition(',')[0]})" for c in self.checks if c.name == INPUTS)
         weights = next(c.name for c in self.checks if c.name.startswith("weights"))
         return f"parts = model, {equal} on {many}; {weights}; model untouched"
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,8 +17,8 @@ from kerassplit_widget.errors import ModelError, PartError, SplitError, first_li
 from kerassplit_widget.models import keras_internals as internals
 from kerassplit_widget.models.calling import call_on, takes_several
 from kerassplit_widget.models.verifying.classes import own_classes
-from kerassplit_widget.models.verifying.inputs import given_inputs, length_of, random_batches
-from kerassplit_widget.models.verifying.proofs import Check, Verification
+from kerassplit_widget.models.verifying.inputs import given_inputs, length_of, random_batches, smaller_batches
+from kerassplit_widget.models.verifying.proofs import INPUTS, Check, Verification
 from kerassplit_widget.models.verifying.states import Apart
 from kerassplit_widget.structure.arguments import whole_number
 from kerassplit_widget.structure.text import listed
@@ -65,9 +66,11 @@ def verify(
     broken: dict[str, str] = {}
     unlike, scale = "", 0.0
     told = set[str]()
-    for batch in batches:
+    used: list[int | None] = []
+    for i, batch in enumerate(batches):
         steps.begin("running the model")
-        expected = _run(split, batch)
+        batch, expected, below = _run_any(split, batch, smaller_batches(split, rounds, seed, i) if data is None else ())
+        used.append(below)
         scale = max(scale, _largest(expected))
         told |= _telling(expected, split.manifest.outputs)
         for way, hand_on in ways.items():
@@ -89,7 +92,7 @@ def verify(
         most = f"at most {allowed:.3g}" if allowed else "must be 0"
         detail = broken.get(way, f"largest difference {difference:.3g}, {most}")
         checks.append(Check(way, difference <= allowed, detail))
-    checks += [*failed, *_untold(split, told), _weights(split), _untouched(split)]
+    checks += [*_smaller(used), *failed, *_untold(split, told), _weights(split), _untouched(split)]
     steps.end()
     inputs = rounds if data is None else sum(map(length_of, batches))
     return Verification(tuple(checks), apart[IN_MEMORY], inputs)
@@ -175,6 +178,33 @@ def _run(split: Split, batch: Any) -> Any:
             f"The model {model.name!r} itself does not run on these inputs: {first_line(error, 240)}. "
             "Give inputs that fit: verify(data=...)."
         ) from error
+
+
+def _run_any(split: Split, batch: Any, others: Iterable[tuple[int, Any]]) -> tuple[Any, Any, int | None]:
+    """Run the model on a batch, or on the first of others that it runs on.
+
+    Returns
+    -------
+    batch, outputs, int or None
+        Of another, also what its whole numbers are below.
+    """
+    try:
+        return batch, _run(split, batch), None
+    except ModelError:
+        for below, other in others:
+            with contextlib.suppress(ModelError):
+                return other, _run(split, other), below
+        raise
+
+
+def _smaller(used: Sequence[int | None]) -> list[Check]:
+    """Give the check that says of how many batches the whole numbers had to be smaller than they are else."""
+    below = [each for each in used if each is not None]
+    if not below:
+        return []
+    which = "all" if len(below) == len(used) else f"{len(below)} of {len(used)} batches"
+    why = "as the model does not run on the larger ones that were tried"
+    return [Check(INPUTS, True, f"{which} with whole numbers below {max(below)}, {why}")]
 
 
 class _BrokenError(Exception):
