@@ -73,7 +73,7 @@ def trace(node: Node, twins: Twins, masks: Mapping[int, internals.Shape] = Mappi
         look = functools.partial(_trace, node, twins.of(layer), masks, shown)
         try:
             body = look()
-            _compare_traces(node, look, body)
+            _compare_traces(node, twins.of(layer), look, body)
             lacking = compare_runs(node, body, masks)
             if lacking:
                 body = look(lacking)
@@ -288,9 +288,9 @@ def _refuse_assignments(twin: Any, scope: keras.StatelessScope) -> None:
     raise Refusal(f"its call() assigns to {'/'.join(changed[0].path.split('/')[-2:])!r}")
 
 
-def _compare_traces(node: Node, look: Callable[..., Body], body: Body) -> None:
+def _compare_traces(node: Node, twin: Any, look: Callable[..., Body], body: Body) -> None:
     """Compare a trace with others, of calls in and out of training, and at sizes that are known."""
-    held = set(map(id, internals.layers_within(node.operation)))
+    held = set(map(id, internals.layers_within(twin)))
     outline = _outline(body, held)
 
     def differs(training: bool | None, *sizes: int) -> bool:

@@ -176,3 +176,28 @@ def test_layers_after_a_nested_model_are_in_training_with_it(training):
     split = ks.split(model, ["nested/inner"])
     for _ in range(2):
         assert np.array_equal(split(DATA, training=training), twin(DATA, training=training))
+
+
+def test_a_layer_inside_may_keep_a_tensor_of_its_call():
+    class Keeps(layers.Layer):
+        def __init__(self, **kwargs):
+            super().__init__(**kwargs)
+            self.attend = layers.MultiHeadAttention(1, 2)
+
+        def call(self, x):
+            y, self.scores = self.attend(x, x, return_attention_scores=True)
+            return x + y
+
+    class Around(layers.Layer):
+        def __init__(self, **kwargs):
+            super().__init__(**kwargs)
+            self.keeps, self.dense = Keeps(name="keeps"), layers.Dense(4, name="project")
+
+        def call(self, x):
+            return self.dense(self.keeps(x))
+
+    x = keras.Input((3, 4))
+    model = keras.Model(x, layers.Dense(2)(Around(name="around")(x)))
+    model(np.ones((1, 3, 4), "float32"))
+    graph = ks.read(model, expand="all")
+    assert "around/project" in graph.names and "around/keeps/add" in graph.names
