@@ -15,6 +15,8 @@ import numpy as np
 from hypothesis import strategies as st
 from keras import layers, ops
 
+from . import own_layers
+
 BATCH, TIME, WIDTH, TOKENS = 2, 5, 4, 7
 
 
@@ -110,6 +112,9 @@ LAYERS: dict[str, tuple[Callable[[Any], bool], tuple[str, ...]]] = {
         lambda t: t.dtype == "int32" and len(t.shape) == 2,
         (f"Embedding({TOKENS + 3}, 4", f"Embedding({TOKENS + 3}, 4, mask_zero=True"),
     ),
+    "Own": (SEQUENCE, ("own.Block(", "own.Masking(", "own.Scaled(", "own.Nest(", "own.Heads(", "own.Blank(")),
+    "OwnEmbedding": (lambda t: t.dtype == "int32" and len(t.shape) == 2, ("own.PositionalEmbedding(",)),
+    "OwnEncoder": (lambda t: SEQUENCE(t) and t.shape[-1] == WIDTH, ("own.Encoder(", "own.Masking(")),
     "Sequential": (
         FLOATS,
         (
@@ -193,7 +198,7 @@ class Writer:
 
     def __init__(self) -> None:
         self.lines: list[str] = []
-        self.space: dict[str, Any] = {"keras": keras, "layers": layers, "ops": ops, "np": np}
+        self.space: dict[str, Any] = {"keras": keras, "layers": layers, "ops": ops, "np": np, "own": own_layers}
         self.count = 0
         self.feeds: dict[str, str] = {}
 
@@ -507,7 +512,7 @@ def steps(draw: st.DrawFn, depth: int) -> Step:
     what = draw(st.sampled_from(WHAT if depth else WHAT[:-4]))
     return Step(
         what=what,
-        picks=draw(st.tuples(small, st.integers(0, 13), small)),
+        picks=draw(st.tuples(small, st.integers(0, 14), small)),
         option=draw(st.integers(0, 31)),
         dtype=0 if what == "model" else draw(st.integers(0, 12)),
         name=draw(st.integers(0, 2 * len(NAMES))),

@@ -13,25 +13,10 @@ from kerassplit_widget.errors import CutError
 from kerassplit_widget.models import keras_internals as internals
 from kerassplit_widget.models.reading import read_steps
 
+from .own_layers import Block
+
 TOKENS = np.array([[1, 2, 3, 0, 0, 0], [4, 5, 0, 0, 0, 0], [1, 2, 3, 4, 5, 6]], "int32")
 OTHERS = np.ascontiguousarray(TOKENS[::-1])
-
-
-@keras.saving.register_keras_serializable("tests")
-class Block(layers.Layer):
-    """A transformer block as tutorials write it: no word of masks."""
-
-    def __init__(self, **kwargs):
-        super().__init__(**kwargs)
-        self.attention = layers.MultiHeadAttention(2, 3)
-        self.norm = layers.LayerNormalization()
-
-    def build(self, shape):
-        self.attention.build(shape, shape)
-        self.norm.build(shape)
-
-    def call(self, x):
-        return self.norm(x + self.attention(x, x))
 
 
 @keras.saving.register_keras_serializable("tests")

@@ -6,20 +6,10 @@ from keras import layers, ops
 
 import kerassplit_widget as ks
 
+from .own_layers import Blank, Heads
 from .test_masks import arrays
 
 ROWS = np.array([[0, 1, 2], [1, 0, 0], [0, 0, 0]], "float32")
-
-
-class Blank(layers.Layer):
-    """Rows whose first value is 0 give 0."""
-
-    def __init__(self, **kwargs):
-        super().__init__(**kwargs)
-        self.dense = layers.Dense(3, name="dense", bias_initializer="ones")
-
-    def call(self, x):
-        return self.dense(x) * (1 - ops.cast(x[..., :1] == 0, "float32")) + ops.cast(x != ops.sum(x), "float32")
 
 
 class BlankModel(keras.Model):
@@ -29,20 +19,6 @@ class BlankModel(keras.Model):
 
     def call(self, x):
         return self.b(self.a(x) * ops.where(x[:, :1] == np.zeros(1, "float32"), 0.0, 1.0))
-
-
-class Heads(layers.Layer):
-    """Splits heads with the sizes of its input, of which that of the batch is unknown."""
-
-    def __init__(self, **kwargs):
-        super().__init__(**kwargs)
-        self.all, self.out = layers.Dense(24, name="all"), layers.Dense(8, name="out")
-
-    def call(self, x):
-        b, t, _ = ops.shape(x)
-        q, k, v = (ops.transpose(ops.reshape(y, (b, t, 2, 4)), (0, 2, 1, 3)) for y in ops.split(self.all(x), 3, -1))
-        y = ops.matmul(ops.softmax(ops.matmul(q, ops.transpose(k, (0, 1, 3, 2)))), v)
-        return self.out(ops.reshape(ops.transpose(y, (0, 2, 1, 3)), (b, t, 8)))
 
 
 class Counts(layers.Layer):

@@ -48,6 +48,7 @@ class Cutting:
     weights: str
     prefix: str | None
     probe: str
+    expand: str
 
 
 def cuttings():
@@ -59,6 +60,7 @@ def cuttings():
         weights=st.sampled_from(("share", "copy")),
         prefix=st.sampled_from((None, None, None, "p_", "a_")),
         probe=st.sampled_from(("memory", "memory", "split", "join", "flatten", "original")),
+        expand=st.sampled_from(("nested", "nested", "all")),
     )
 
 
@@ -351,6 +353,12 @@ def check(written, plans, folder):
     assert {id(w) for w in flat.weights} <= {id(w) for w in model.weights}, "flatten: weights"
 
     for plan in plans if legal else ():
+        if plan.expand == "all":
+            graph = ks.read(model, expand="all")
+            legal = [call.name for call in graph if not call.is_input and graph.successors[graph.number[call.name]]]
+            COUNTS["opened"] += len(graph) > len(closed)
+            if not legal:
+                continue
         check_split(model, graph, data, expected, legal, plan, folder, can_save)
     assert state(model) == before, "the model has changed"
     if can_save and any(plan.probe == "flatten" for plan in plans):
@@ -369,14 +377,14 @@ def check_split(model, graph, data, expected, legal, plan, folder, can_save):
     for numbers in plan.cuts:
         points = tuple(dict.fromkeys(legal[n % len(legal)] for n in numbers))
         try:
-            cut = ks.cut_at(model, *points)
+            cut = ks.cut_at(model, *points, expand=plan.expand)
         except ks.SplitError:  # each is legal, together nothing is left
             continue
         assert_cut_is_right(graph, cut)
         cuts.append(points)
     if not cuts:
         return
-    options = {"wiring": plan.wiring, "weights": plan.weights, "prefix": plan.prefix}
+    options = {"wiring": plan.wiring, "weights": plan.weights, "prefix": plan.prefix, "expand": plan.expand}
     note(f"ks.split(model, {cuts}, {', '.join(f'{k}={v!r}' for k, v in options.items())})")
     try:
         split = ks.split(model, cuts, **options)
