@@ -232,7 +232,8 @@ class Split:
             Inputs to compare on, as the model takes them. An iterable that is no tensor, list, tuple or dict (a
             ``tf.data.Dataset``, a `keras.utils.PyDataset`, a loader, a generator) gives them batch by batch; of
             ``(x, y)`` and ``(x, y, weights)`` x is taken, unless the model itself takes so many tensors. By default
-            random inputs that fit the model's input specs.
+            random inputs that fit the model's input specs; where it does not run on them, with smaller whole numbers,
+            which the report says.
         rounds : int
             How many random inputs, or how many batches of an iterable at most.
         seed : int
