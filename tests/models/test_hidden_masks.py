@@ -118,3 +118,12 @@ def test_a_layer_that_reads_masks_as_no_trace_shows_stays_closed():
     x = tokens()
     model = keras.Model(x, layers.Dense(2)(Peeking(name="peeking")(embedded(x))))
     assert "peeking" in ks.read(model, expand="all").collapsed
+
+
+def test_masks_of_more_dimensions_are_taken_off_as_they_are():
+    k, x = keras.Input((2, 3), dtype="int32"), keras.Input((2, 3), dtype="int32")
+    inner = keras.Model(k, layers.Embedding(10, 4, mask_zero=True)(k), name="inner")
+    model = keras.Model(x, layers.Dense(2, name="dense")(Scaled(name="scaled")(inner(x))))
+    graph = ks.read(model, expand=["scaled"])
+    assert graph.tensors["scaled/take_mask"].shape == (None, 2, 3)
+    assert check_all_cuts(model, np.array([[[1, 2, 0], [3, 0, 0]]]), expand=["scaled"]) >= 4

@@ -23,8 +23,8 @@ __all__ = ["join_parts"]
 class _MaskOf:
     """Stands for the mask of a tensor where the parts hand it over; inside one model Keras carries it itself."""
 
-    def __init__(self, tensor: keras.KerasTensor) -> None:
-        self.tensor = tensor
+    def __init__(self, tensor: keras.KerasTensor, rank: int) -> None:
+        self.tensor, self.rank = tensor, rank
 
 
 def join_parts(parts: Sequence[keras.Model], manifest: Manifest, name: str) -> keras.Model:
@@ -74,7 +74,7 @@ def _repeat(
     operation = step.node.operation
     given = [local[each] for each in step.call.inputs]
     if isinstance(operation, TakeMask):
-        return [_MaskOf(given[0])]
+        return [_MaskOf(given[0], operation.rank)]
     if isinstance(operation, AttachMask) and isinstance(given[1], _MaskOf) and given[1].tensor is given[0]:
         return [CopyTensor(name=f"{operation.name}_copy")(given[0])] if taken_off else [given[0]]
     return twins.repeat(step.node, lambda tensor: _real(local[step.names[id(tensor)]]), one[id(operation)])
@@ -85,7 +85,7 @@ def _real(value: Any) -> keras.KerasTensor:
     if not isinstance(value, _MaskOf):
         return value
     mask = internals.mask_of(value.tensor)
-    return TakeMask()(value.tensor) if mask is None else mask
+    return TakeMask(rank=value.rank)(value.tensor) if mask is None else mask
 
 
 def _result(value: Any, start: keras.KerasTensor | None) -> keras.KerasTensor:
