@@ -109,7 +109,8 @@ class HiddenMasks:
         masks = self._of(first) if given is None else given
         inputs = keras.tree.map_structure(lambda tensor: self._fresh.get(id(tensor), tensor), first)
         try:
-            made = keras.tree.flatten(self._twin.compute_mask(inputs, masks))
+            with internals.recording_plainly():
+                made = keras.tree.flatten(self._twin.compute_mask(inputs, masks))
         except Exception as error:
             raise Refusal(f"its compute_mask() cannot be traced: {first_line(error)}") from None
         if any(i >= len(made) or not isinstance(made[i], keras.KerasTensor) for i in lacking):

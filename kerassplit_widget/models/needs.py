@@ -40,7 +40,7 @@ def needed(
         wanted = {*outputs, *(name for step in found for name in step.call.masked)}
         idle = {name for name in attached if name not in wanted and name not in bare}
         if not idle:
-            return found, bare
+            return found, {name: _last(name, bare) for name in bare}
         makers = {step.call.outputs[0].name: step for step in kept}
         unread = {*unread, *(name for made in idle for name in makers[made].call.inputs[1:])}
         bare.update((made, makers[made].call.inputs[0]) for made in idle)

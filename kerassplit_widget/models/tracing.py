@@ -77,7 +77,8 @@ def trace(node: Node, twins: Twins, masks: Mapping[int, internals.Shape] = Mappi
             lacking = compare_runs(node, body, masks)
             if lacking:
                 body = look(lacking)
-                compare_runs(node, body, masks)
+                if compare_runs(node, body, masks):
+                    raise Refusal("it puts masks on what it returns that cannot be traced")
         except Refusal as reason:
             reasons.append(reason)
         else:

@@ -108,8 +108,8 @@ class Walker:
         if body.traced:  # a tensor that is fed twice is one input
             fed = list(dict.fromkeys(map(id, node.input_tensors)))
             read = {id(tensor) for inner in body.nodes for tensor in inner.input_tensors}
-            idle = (key for key, own in zip(fed, body.inputs, strict=True) if id(own) not in read)
-            self.unread.update(frame.names[key] for key in idle)
+            idle = {key for key, own in zip(fed, body.inputs, strict=True) if id(own) not in read}
+            self.unread.update(frame.names[key] for key in idle & internals.masks_given(node))
         else:  # a mask is fed too, which travels with them anyway
             tensors = keras.tree.flatten(node.arguments.args)
             self._resize(tensors, body, frame)

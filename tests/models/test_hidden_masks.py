@@ -127,3 +127,56 @@ def test_masks_of_more_dimensions_are_taken_off_as_they_are():
     graph = ks.read(model, expand=["scaled"])
     assert graph.tensors["scaled/take_mask"].shape == (None, 2, 3)
     assert check_all_cuts(model, np.array([[[1, 2, 0], [3, 0, 0]]]), expand=["scaled"]) >= 4
+
+
+def test_masks_that_layers_of_layers_attach_twice_are_left_out_where_nobody_wants_them():
+    class Around(layers.Layer):
+        """Attaches the mask that the layer inside has attached already."""
+
+        def __init__(self, **kwargs):
+            super().__init__(**kwargs)
+            self.embed = PositionalEmbedding(name="embed")
+
+        def call(self, x):
+            return self.embed(x) * 2.0
+
+        def compute_mask(self, inputs, mask=None):
+            return ops.equal(inputs, 3)
+
+    class Outer(Around):
+        def __init__(self, **kwargs):
+            super().__init__(**kwargs)
+            self.embed = Around(name="around")
+
+        def call(self, x):
+            return self.embed(x)
+
+        def compute_mask(self, inputs, mask=None):
+            return self.embed.compute_mask(inputs)
+
+    x = tokens()
+    outer = Outer(name="outer")(x)
+    unread = ks.read(keras.Model(x, layers.Flatten(name="flat")(outer)), expand="all")
+    assert not {"AttachMask", "Equal", "NotEqual"} & {call.kind for call in unread}
+    assert unread.calls[unread.number["flat"]].inputs == ("outer/around/multiply",)
+    assert unread.groups["outer"] == ("outer/around/multiply",)
+    model = keras.Model(x, layers.MultiHeadAttention(1, 2, name="attend")(outer, outer))
+    kinds = [call.kind for call in ks.read(model, expand=["outer", "outer/around", "outer/around/embed"])]
+    assert kinds.count("AttachMask") == kinds.count("Equal") == 1 and "NotEqual" not in kinds
+    assert check_all_cuts(model, TOKENS, 2, expand="all") >= 5
+
+
+def test_what_a_layer_of_layers_takes_and_does_not_read_stays_in_the_graph():
+    class Ignores(layers.Layer):
+        def __init__(self, **kwargs):
+            super().__init__(**kwargs)
+            self.dense = layers.Dense(2, name="dense")
+
+        def call(self, x, other, mask=None):
+            return self.dense(x)
+
+    x = keras.Input((4,))
+    flag = layers.Dense(4, name="flag")(x)
+    y = Ignores(name="ignores")(layers.Dense(3, name="read")(x), layers.Dense(3, name="unread")(x), mask=flag > 0)
+    names = ks.read(keras.Model(x, y), expand="all").names
+    assert "unread" in names and "ignores/dense" in names and "flag" not in names  # but for masks

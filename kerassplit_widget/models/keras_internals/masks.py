@@ -30,6 +30,7 @@ __all__ = [
     "looks_beside_given",
     "made_mask",
     "mask_of",
+    "masks_given",
     "observed_masks",
     "set_mask",
     "take_masked",
@@ -205,6 +206,12 @@ def given_mask(node: Node) -> bool:
     Layers of layers may use both: `looks_beside_given`.
     """
     return any(isinstance(value, keras.KerasTensor) for key, value in node.arguments.kwargs.items() if key == "mask")
+
+
+def masks_given(node: Node) -> set[int]:
+    """Return the ids of the tensors that a call is given as ``mask``, ``query_mask`` and the like."""
+    given = [value for key, value in node.arguments.kwargs.items() if key == "mask" or key.endswith("_mask")]
+    return {id(each) for each in keras.tree.flatten(given) if isinstance(each, keras.KerasTensor)}
 
 
 def looks_beside_given(node: Node) -> bool:
