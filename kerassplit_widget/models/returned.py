@@ -57,7 +57,7 @@ class Returned:
         if self.real:
             named = ((id(tensor), names[id(tensor)]) for tensor in node.input_tensors)
             fed = {key: self.real[name] for key, name in named if name in self.real}
-        if not fed and not internals.may_declare_wrongly(node):
+        if not fed and not internals.may_declare_wrongly(node) and not internals.leaves_open(node):
             return declared
         key = _key(node, fed)
         if key not in self._seen:
@@ -68,14 +68,17 @@ class Returned:
         """Let a call tell what it returns, and correct what is declared where that contradicts it."""
         twin = self._twins(node.operation).of(node.operation)
         alike = all(fed[id(each)][1] == each.dtype for each in node.input_tensors if id(each) in fed)
-        right = alike and not internals.may_declare_wrongly(node)
+        opened = internals.leaves_open(node)
+        right = alike and not opened and not internals.may_declare_wrongly(node)
         found = internals.observed_outputs(node, twin, fed, declared=right)
+        if right and any(None in shape[1:] for shape, _ in found or ()):
+            found = internals.observed_outputs(node, twin, fed)
         if found is None:
             return declared
         trained = found
         if not all(agree(own[0], real[0]) for own, real in zip(declared, found, strict=True)):
             trained = internals.observed_outputs(node, twin, fed, training=True) or found
-        sized = any(fed[id(each)][0] != tuple(each.shape) for each in node.input_tensors if id(each) in fed)
+        sized = opened or any(fed[id(each)][0] != tuple(each.shape) for each in node.input_tensors if id(each) in fed)
         return [
             (_known(own[0], real[0], sized) if agree(own[0], real[0]) else _common(real[0], other[0]), real[1])
             for own, real, other in zip(declared, found, trained, strict=True)

@@ -121,3 +121,15 @@ def test_costs_inside_a_model_made_for_another_batch():
     model = keras.Model(x, layers.Dense(2)(inner(x)))
     macs = 20 * 6 * 4 + 20 * 4 * 2
     assert ks.costs(model, expand="none").total_macs == ks.costs(model).total_macs == macs
+
+
+def test_sizes_inside_attention_are_known_where_those_of_its_inputs_are():
+    x = keras.Input((5, 4))
+    y, scores = layers.MultiHeadAttention(2, 3, name="attend")(x, x, return_attention_scores=True)
+    model = keras.Model(x, [layers.Dense(2)(y), scores])
+    graph = ks.read(model, expand="all")
+    assert all(None not in tensor.shape[1:] for tensor in graph.tensors.values())
+    assert graph.tensors["attend/query"].shape == (None, 5, 2, 3)
+    assert graph.tensors["attend/softmax"].shape == (None, 2, 5, 5)
+    assert ks.cut_at(model, "attend/softmax", expand="all").nbytes() == 2 * 5 * 5 * 4
+    check_exact(model, "attend/softmax", np.random.default_rng(0).normal(size=(2, 5, 4)), expand="all")

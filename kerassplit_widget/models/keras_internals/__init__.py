@@ -72,6 +72,7 @@ from kerassplit_widget.models.keras_internals.specs import (
     Declared,
     declare,
     is_plain,
+    leaves_open,
     may_declare_wrongly,
     observed_outputs,
 )
@@ -120,6 +121,7 @@ __all__ = [
     "keep_losses",
     "keep_sizes",
     "layers_within",
+    "leaves_open",
     "looks_beside_given",
     "losses_of",
     "made_mask",

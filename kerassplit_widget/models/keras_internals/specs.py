@@ -19,7 +19,7 @@ from kerassplit_widget.models.keras_internals.graphs import (
     refill,
 )
 
-__all__ = ["Declared", "declare", "is_plain", "may_declare_wrongly", "observed_outputs"]
+__all__ = ["Declared", "declare", "is_plain", "leaves_open", "may_declare_wrongly", "observed_outputs"]
 
 Declared: TypeAlias = tuple[tuple[int | None, ...], str]
 """Shape, with batch, and dtype of a tensor."""
@@ -53,11 +53,22 @@ def _is_plain_class(cls: Any) -> bool:
 
 _SPECIAL = (
     keras.layers.Concatenate,  # may be along the batch
+    keras.layers.EinsumDense,  # leaves sizes open
     keras.layers.Embedding,  # may make a mask
     keras.layers.Lambda,
     keras.layers.RNN,
     keras.layers.Wrapper,
 )
+
+
+def leaves_open(node: Node) -> bool:
+    """Tell whether Keras declares unknown sizes, but that of the batch, of what is made of known ones.
+
+    `EinsumDense` does, and with it attention.
+    """
+    if node.is_input or all(None not in tensor.shape[1:] for tensor in node.outputs):
+        return False
+    return all(None not in tensor.shape[1:] for tensor in node.input_tensors)
 
 
 def may_declare_wrongly(node: Node) -> bool:
