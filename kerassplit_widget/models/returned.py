@@ -75,19 +75,22 @@ class Returned:
             found = internals.observed_outputs(node, twin, fed)
         if found is None:
             return declared
-        trained = found
-        if not all(agree(own[0], real[0]) for own, real in zip(declared, found, strict=True)):
-            trained = internals.observed_outputs(node, twin, fed, training=True) or found
+        # where a call is fed other sizes than it was made for, more may be known than is declared
         sized = opened or any(fed[id(each)][0] != tuple(each.shape) for each in node.input_tensors if id(each) in fed)
-        return [
-            (_known(own[0], real[0], sized) if agree(own[0], real[0]) else _common(real[0], other[0]), real[1])
-            for own, real, other in zip(declared, found, trained, strict=True)
+        agreed = [agree(own[0], real[0]) for own, real in zip(declared, found, strict=True)]
+        trained = found
+        if not all(agreed) or (sized and not right):
+            trained = internals.observed_outputs(node, twin, fed, training=True) or found
+        shapes = [_common(real[0], other[0]) for real, other in zip(found, trained, strict=True)]
+        shapes = [
+            shape if not same else _known(own[0], shape) if sized else own[0]
+            for own, shape, same in zip(declared, shapes, agreed, strict=True)
         ]
+        return [(shape, real[1]) for shape, real in zip(shapes, found, strict=True)]
 
 
-def _known(declared: internals.Shape, real: internals.Shape, sized: bool) -> internals.Shape:
-    """Add to what is declared of a shape what is known where a call is fed other sizes than it was made for."""
-    return tuple(b if a is None else a for a, b in zip(declared, real, strict=True)) if sized else declared
+def _known(declared: internals.Shape, real: internals.Shape) -> internals.Shape:
+    return tuple(b if a is None else a for a, b in zip(declared, real, strict=True))
 
 
 def _common(one: internals.Shape, other: internals.Shape) -> internals.Shape:
