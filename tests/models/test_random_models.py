@@ -449,7 +449,15 @@ def check_split(model, graph, data, expected, legal, plan, folder, can_save):
         assert_close(again(data, training=False), expected, "split, saved, loaded and joined")
         assert len(live(model)) <= len(again.weights) <= len(own), "ties are lost"
     elif plan.probe == "join":
-        assert_close(saved(joined, folder, "joined")(data), expected, "join, saved and loaded")
+        try:
+            again = saved(joined, folder, "joined")
+        except ValueError as error:
+            # Keras cannot call a model that returns its input on other sizes than it was made for, and forgets sizes
+            # when it loads what comes out of attention.
+            assert plan.expand == "all" and "is part of a cycle" in str(error)
+            COUNTS["Keras cannot call what returns its input"] += 1
+            return
+        assert_close(again(data), expected, "join, saved and loaded")
 
 
 def test_random_models():
