@@ -454,7 +454,8 @@ def check_split(model, graph, data, expected, legal, plan, folder, can_save):
         except ValueError as error:
             # Keras cannot call a model that returns its input on other sizes than it was made for, and forgets sizes
             # when it loads what comes out of attention.
-            assert plan.expand == "all" and "is part of a cycle" in str(error)
+            if plan.expand != "all" or "is part of a cycle" not in str(error):
+                raise
             COUNTS["Keras cannot call what returns its input"] += 1
             return
         assert_close(again(data), expected, "join, saved and loaded")
