@@ -85,7 +85,7 @@ def test_a_reshape_by_the_unknown_batch_is_opened():
     assert graph.collapsed == {}
     assert graph.tensors["heads/reshape"].shape == (None, 5, 2, 4)
     data = np.random.default_rng(0).normal(size=(3, 5, 8)).astype("float32")
-    check_exact(model, "heads/softmax", data, expand="all")
+    check_exact(model, "heads/reshape", data, expand="all")
 
 
 def test_what_else_is_made_of_the_unknown_batch_stays_closed():
@@ -130,6 +130,7 @@ def test_sizes_inside_attention_are_known_where_those_of_its_inputs_are():
     graph = ks.read(model, expand="all")
     assert all(None not in tensor.shape[1:] for tensor in graph.tensors.values())
     assert graph.tensors["attend/query"].shape == (None, 5, 2, 3)
-    assert graph.tensors["attend/softmax"].shape == (None, 2, 5, 5)
-    assert ks.cut_at(model, "attend/softmax", expand="all").nbytes() == 2 * 5 * 5 * 4
-    check_exact(model, "attend/softmax", np.random.default_rng(0).normal(size=(2, 5, 4)), expand="all")
+    softmax = next(call.name for call in graph if call.kind == "Softmax")  # Keras counts these as they are made
+    assert graph.tensors[softmax].shape == (None, 2, 5, 5)
+    assert ks.cut_at(model, softmax, expand="all").nbytes() == 2 * 5 * 5 * 4
+    check_exact(model, softmax, np.random.default_rng(0).normal(size=(2, 5, 4)), expand="all")
