@@ -302,7 +302,7 @@ class Writer:
         operation = self.space[layer]
         node = operation._inbound_nodes[0]
         given = []
-        for n, tensor in enumerate(node.input_tensors):
+        for n, tensor in enumerate(keras.tree.flatten(node.arguments.args[0])):  # masks come by themselves
             shape, dtype = tensor.shape, tensor.dtype
             x = self.pick(scope, step.picks[1 + n % 2], lambda t, s=shape, d=dtype: t.shape == s and t.dtype == d)
             if x is None:
