@@ -86,7 +86,8 @@ def _with_masks(steps: list[Step], outputs: tuple[str, ...]) -> list[Step]:
     """Find out, from the outputs upwards, which calls need the masks that travel hidden with their inputs.
 
     A call needs them if it uses masks, or hands them on to a call that needs them, or to an output of the model, where
-    the loss uses them. A mask that it is given as an argument is an edge like any other, and used instead of them.
+    the loss uses them. A mask that it is given as an argument is an edge like any other, and used instead of them, but
+    that layers inside of it may look at both.
     """
     masked = {tensor.name for step in steps for tensor in step.call.outputs if tensor.mask is not None}
     if not masked:
