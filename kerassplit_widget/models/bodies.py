@@ -12,7 +12,7 @@ from kerassplit_widget.models import keras_internals as internals
 from kerassplit_widget.models.keras_internals import Functional, Node
 from kerassplit_widget.models.twins import Twins
 
-__all__ = ["Body", "Refusal", "Unfit", "layer_names"]
+__all__ = ["Body", "Naming", "Refusal", "Unfit"]
 
 
 class Refusal(Exception):  # noqa: N818 - it is an answer, not an error
@@ -77,16 +77,44 @@ class Body:
             return internals.model_of(taken, returned, name)
 
 
-def layer_names(nodes: list[Node]) -> dict[int, str]:
-    """Name each operation, by its id; later ones of the same name, as composite layers may have, get ``_2``, ``_3``."""
-    names: dict[int, str] = {}
-    taken: set[str] = set()
-    for operation in (node.operation for node in nodes):
-        if id(operation) not in names:
-            name, count = operation.name, 1
-            while name in taken:
-                count += 1
-                name = f"{operation.name}_{count}"
-            names[id(operation)] = name
-            taken.add(name)
-    return names
+class Naming:
+    """Names the layers and calls of a body as they are met.
+
+    Layers of one name, as composite layers may have, get ``_2``, ``_3``; the calls of a shared layer ``#2``, ``#3``.
+
+    Parameters
+    ----------
+    nodes : sequence of Node
+        Of the body.
+    """
+
+    def __init__(self, nodes: Sequence[Node]) -> None:
+        self._among = frozenset(map(id, nodes))
+        self._layers: dict[int, str] = {}
+        self._taken: set[str] = set()
+        self._numbers: dict[int, int] = {}  # of the calls of shared layers
+
+    def layer(self, operation: internals.Operation) -> str:
+        """Name a layer or op."""
+        known = self._layers.get(id(operation))
+        if known is not None:
+            return known
+        name: str = operation.name
+        count = 1
+        while name in self._taken:
+            count += 1
+            name = f"{operation.name}_{count}"
+        self._taken.add(name)
+        self._layers[id(operation)] = name
+        return name
+
+    def call(self, node: Node) -> str:
+        """Name a call."""
+        name = self.layer(node.operation)
+        if internals.called_once(node.operation):
+            return name
+        if id(node) not in self._numbers:
+            own = internals.own_nodes(node.operation, self._among)
+            self._numbers.update((id(each), number) for number, each in enumerate(own, 1))
+        number = self._numbers[id(node)]
+        return name if number == 1 else f"{name}#{number}"

@@ -54,8 +54,8 @@ def _reading(step: Step, instead: Mapping[str, str]) -> Step:
     names = {key: _last(name, instead) for key, name in step.names.items()}
     inputs = tuple(dict.fromkeys(_last(name, instead) for name in step.call.inputs))
     call = replace(step.call, inputs=inputs)
-    return replace(
-        step, call=call, names=names, unmasked=step.unmasked - instead.keys(), unmasks=step.unmasks - instead.keys()
+    return step._replace(
+        call=call, names=names, unmasked=step.unmasked - instead.keys(), unmasks=step.unmasks - instead.keys()
     )
 
 
@@ -104,6 +104,6 @@ def _with_masks(steps: list[Step], outputs: tuple[str, ...]) -> list[Step]:
             wanted = hands_on or internals.uses_masks(step.node)
         if names and wanted:
             needed.update(names)
-            step = replace(step, call=replace(step.call, masked=tuple(names)))
+            step = step._replace(call=replace(step.call, masked=tuple(names)))
         found.append(step)
     return found[::-1]

@@ -16,7 +16,7 @@ import keras
 
 from kerassplit_widget.errors import ModelError, first_line
 from kerassplit_widget.models import keras_internals as internals
-from kerassplit_widget.models.bodies import Body, Refusal, Unfit, layer_names
+from kerassplit_widget.models.bodies import Body, Naming, Refusal, Unfit
 from kerassplit_widget.models.calling import bound, inputs_of, recorded_shapes
 from kerassplit_widget.models.inputs import Shape, asked_shapes, dimensions
 from kerassplit_widget.models.tracing import can_be_opened, glance, trace
@@ -239,7 +239,8 @@ def _opened(node: internals.Node) -> Body | None:
 
 def _built(model: keras.Model, inputs: Sequence[str], body: Body, taken: Any, returned: Any) -> internals.Functional:
     """Build a model of a body whose layers may have names in common."""
-    names = layer_names(body.nodes)
+    naming = Naming(body.nodes)
+    names = {id(node.operation): naming.layer(node.operation) for node in body.nodes}
     used, fed = set(names.values()), list[str]()
     for name in inputs:
         while name in used:

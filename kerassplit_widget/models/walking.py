@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import keras
 
 from kerassplit_widget.models import keras_internals as internals
 from kerassplit_widget.models.batches import keeps_batch, rows_of
-from kerassplit_widget.models.bodies import Body, Refusal, layer_names
+from kerassplit_widget.models.bodies import Body, Naming, Refusal
 from kerassplit_widget.models.masks import AttachMask
 from kerassplit_widget.models.returned import Returned
 from kerassplit_widget.models.tracing import can_be_opened, trace
@@ -20,8 +20,10 @@ from kerassplit_widget.structure.graph import Call, Tensor, mask_name, tensor_na
 __all__ = ["Step", "Walker"]
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+_NONE: frozenset[str] = frozenset()
+
+
+class Step(NamedTuple):
     """How a call of the graph is made in Keras.
 
     Attributes
@@ -45,8 +47,8 @@ class Step:
     node: internals.Node
     names: Mapping[int, str]
     training: bool | None = None
-    unmasked: frozenset[str] = frozenset()
-    unmasks: frozenset[str] = frozenset()
+    unmasked: frozenset[str] = _NONE
+    unmasks: frozenset[str] = _NONE
 
 
 class Walker:
@@ -71,6 +73,7 @@ class Walker:
         self.rows: dict[str, int | None] = {}  # of tensors of which not each row is an example of the batch
         self.group_outputs: dict[str, tuple[str, ...]] = {}
         self.returned = Returned(self._twins)
+        self.only_plain = True  # whether all tensors so far are
 
     def walk(self, function: internals.Functional) -> dict[int, str]:
         """Record every call. Returns the names of the outermost graph's tensors by id."""
@@ -88,10 +91,12 @@ class Walker:
                     inside = tuple(frame.names[id(tensor)] for tensor in frame.body.outputs)
                     self.group_outputs[frame.prefix[:-1]] = inside
                     stack[-1].names.update(zip(map(id, frame.outer.outputs), inside, strict=True))
+                    self._note_plain(frame.outer.outputs)
                 continue
+            name = frame.naming.call(node)
             if node.is_input and all(id(tensor) in frame.names for tensor in node.outputs):
                 continue  # the input of a nested model: named by what is fed in
-            name = self._free(frame.prefix + frame.call_names[id(node)], len(node.outputs))
+            name = self._free(frame.prefix + name, len(node.outputs))
             plain = self._is_plain(node)
             body = None if plain else self._open(frame, node, name)
             if body is None:
@@ -116,7 +121,8 @@ class Walker:
             fed = list(map(id, tensors))
             self.unread.update(frame.names[id(tensor)] for tensor in node.input_tensors if id(tensor) not in fed)
         names = {id(tensor): frame.names[key] for tensor, key in zip(body.inputs, fed, strict=True)}
-        takes_off = frozenset[str]()
+        self._note_plain(body.inputs)
+        takes_off = _NONE
         carried = self._carried(frame, node) if body.traced else {}
         if carried:  # the calls inside need not take off what the call itself does
             seen = internals.observed_masks(node, self._twins(node.operation).of(node.operation), carried)
@@ -168,22 +174,29 @@ class Walker:
 
     def _is_plain(self, node: internals.Node) -> bool:
         """Tell whether a call is what Keras shows of it, so that nothing else need be asked: most are."""
-        return not (self.masks or self.rows or self.returned.real) and internals.is_plain(node)
+        special = self.masks or self.rows or self.returned.real
+        return not special and internals.is_plain(node, fed_plain=self.only_plain)
+
+    def _note_plain(self, tensors: Iterable[keras.KerasTensor]) -> None:
+        self.only_plain = self.only_plain and all(map(internals.is_plain_tensor, tensors))
 
     def _record(self, frame: _Frame, node: internals.Node, name: str, plain: bool) -> None:
         operation = node.operation
-        layer = self.layers.setdefault(id(operation), frame.prefix + frame.layer_names[id(operation)])
         if id(operation) not in self.params:
+            self.layers[id(operation)] = frame.prefix + frame.naming.layer(operation)
             self.params[id(operation)] = internals.count_params(operation)
-        inputs = tuple(dict.fromkeys([frame.names[id(tensor)] for tensor in node.input_tensors]))
-        unmasked = self.unmasked.intersection(inputs) if self.unmasked else frozenset()
+        layer = self.layers[id(operation)]
+        fed = [frame.names[id(tensor)] for tensor in node.input_tensors]
+        inputs = tuple(fed if len(fed) == 1 else dict.fromkeys(fed))
+        unmasked = frozenset(self.unmasked.intersection(inputs)) if self.unmasked else _NONE
         outputs: tuple[Tensor, ...]
-        unmasks: frozenset[str] = frozenset()
+        unmasks = _NONE
         if plain:
             [tensor] = node.outputs
             frame.names[id(tensor)] = name
             outputs = (Tensor(name, name, 0, tensor.shape, tensor.dtype),)
         else:
+            self._note_plain(node.outputs)
             outputs, unmasks = self._made_by(frame, node, name)
             if frame.body.traced and isinstance(operation, AttachMask):
                 self.attached.add(name)
@@ -191,7 +204,7 @@ class Walker:
         call = Call(name, kind, layer, inputs, outputs, self.params[id(operation)], node.is_input)
         told = frame.training is not None or self.training is not None or not plain
         training = self._hand_on_training(frame, node) if told else None
-        self.steps.append(Step(call, node, frame.names, training, frozenset(unmasked), unmasks))
+        self.steps.append(Step(call, node, frame.names, training, unmasked, unmasks))
 
     def _made_by(self, frame: _Frame, node: internals.Node, name: str) -> tuple[tuple[Tensor, ...], frozenset[str]]:
         """Find what a call makes, and which inputs have no mask any more after it."""
@@ -246,8 +259,8 @@ class Walker:
             if seen is not None:
                 return seen.made, frozenset(names[key] for key in seen.dropped)
         elif names and _other_than_shown(node, carried) and not (given and internals.hands_on_given_masks()):
-            return internals.handed_masks(node, carried), frozenset()
-        return shown, frozenset()
+            return internals.handed_masks(node, carried), _NONE
+        return shown, _NONE
 
 
 @dataclass(slots=True)
@@ -258,8 +271,7 @@ class _Frame:
     prefix: str
     names: dict[int, str]
     nodes: Iterator[internals.Node]
-    layer_names: dict[int, str]
-    call_names: dict[int, str]
+    naming: Naming
     outer: internals.Node | None
     training: bool | None
     takes_off: frozenset[str]
@@ -272,11 +284,9 @@ class _Frame:
         names: dict[int, str],
         outer: internals.Node | None = None,
         training: bool | None = None,
-        takes_off: frozenset[str] = frozenset(),
+        takes_off: frozenset[str] = _NONE,
     ) -> _Frame:
-        layers = layer_names(body.nodes)
-        calls = _call_names(body.nodes, layers)
-        return cls(body, prefix, names, iter(body.nodes), layers, calls, outer, training, takes_off)
+        return cls(body, prefix, names, iter(body.nodes), Naming(body.nodes), outer, training, takes_off)
 
 
 def _other_than_shown(node: internals.Node, carried: Collection[int]) -> bool:
@@ -286,24 +296,8 @@ def _other_than_shown(node: internals.Node, carried: Collection[int]) -> bool:
 
 def _names_of(call: str, outputs: int) -> list[str]:
     """List the names that a call of so many outputs takes: its own, and those of its tensors and their masks."""
-    tensors = [call, *(tensor_name(call, i) for i in range(1, outputs))]
+    tensors = [call] if outputs == 1 else [call, *(tensor_name(call, i) for i in range(1, outputs))]
     return [*tensors, *map(mask_name, tensors)]
-
-
-def _call_names(nodes: list[internals.Node], layers: Mapping[int, str]) -> dict[int, str]:
-    """Name each node by its operation; the second and further calls of a shared one get ``#2``, ``#3``."""
-    among = {id(node) for node in nodes}
-    names: dict[int, str] = {}
-    for node in nodes:
-        if id(node) in names:
-            continue
-        operation, name = node.operation, layers[id(node.operation)]
-        if internals.called_once(operation):
-            names[id(node)] = name
-            continue
-        for i, own in enumerate(internals.own_nodes(operation, among)):
-            names[id(own)] = name if i == 0 else f"{name}#{i + 1}"
-    return names
 
 
 def _refuse_what_a_graph_does_not_show(
@@ -351,4 +345,4 @@ def _with_training(step: Step) -> Step:
     if step.training is not None or step.node.is_input or not isinstance(operation, keras.layers.Layer):
         return step
     said = step.node.arguments.kwargs.get("training") is not None or internals.inner_layers(operation)
-    return step if said else replace(step, training=False)
+    return step if said else step._replace(training=False)

@@ -90,7 +90,7 @@ def _stages(graph: LayerGraph, heads: Sequence[Iterable[int]]) -> list[int]:
 
 def _last_uses(graph: LayerGraph, stage: Sequence[int], parts: int) -> tuple[dict[str, int], dict[str, int]]:
     """Find the last part that needs each tensor, and the last that needs its mask."""
-    last = {name: max((stage[n] for n in readers), default=-1) for name, readers in graph.consumers.items()}
+    last = {name: max(map(stage.__getitem__, readers), default=-1) for name, readers in graph.consumers.items()}
     last.update(dict.fromkeys(graph.outputs, parts - 1))
     masks: dict[str, int] = {}
     for n, call in enumerate(graph.calls):

@@ -4,6 +4,7 @@ import inspect
 
 import keras
 import pytest
+from keras.src.backend import SUPPORTS_SPARSE_TENSORS
 from keras.src.backend.common import global_state
 from keras.src.models.functional import Functional, clone_graph_nodes
 from keras.src.ops.node import Node
@@ -138,10 +139,44 @@ def test_a_copy_of_a_tensor_belongs_to_no_graph():
     assert vars(copy) == vars(plain), "KerasTensor holds other things now"
 
 
+@pytest.mark.parametrize(
+    "kind",
+    [{"dtype": "float32"}, {"dtype": "int32"}, {"dtype": "float32", "sparse": True}, {"dtype": None, "optional": True}],
+)
+def test_the_second_input_of_a_kind_is_as_keras_makes_it(kind):
+    if kind.get("sparse") and not SUPPORTS_SPARSE_TENSORS:
+        kind = {"dtype": "float64"}
+    make, shape = internals.Inputs(), [2, None, 4]
+    first = make(batch_shape=(None, 3), name="first", **kind)
+    ours, theirs = make(batch_shape=shape, name="second", **kind), keras.Input(batch_shape=shape, name="second", **kind)
+    assert {**vars(ours), "_keras_history": 0} == {**vars(theirs), "_keras_history": 0}, "KerasTensor has changed"
+    mine, of_keras = internals.maker_of(ours), internals.maker_of(theirs)
+    assert vars(mine).keys() == vars(of_keras).keys(), "an InputLayer holds other things now"
+    own = {key for key, value in vars(of_keras).items() if type(value) in (str, int, bool, tuple, type(None))}
+    assert {"_batch_shape", "_dtype", "sparse", "optional"} <= own
+    assert {key: vars(mine)[key] for key in own} == {key: vars(of_keras)[key] for key in own}
+    assert mine.get_config() == of_keras.get_config() and mine._input_tensor is ours
+    [node], [like] = mine._inbound_nodes, of_keras._inbound_nodes
+    assert vars(node).keys() == vars(like).keys() and node.is_input and node.outputs == [ours]
+    assert internals.maker_of(first).get_config()["batch_shape"] == (None, 3)
+    assert len(internals.maker_of(first)._inbound_nodes) == 1
+
+
 @pytest.mark.parametrize("make", zoo.ALL, ids=lambda make: make.__name__)
 def test_parameters_are_counted_as_keras_does(make):
     for layer in make().layers:
         assert internals.count_params(layer) == layer.count_params(), "Variable._shape has moved"
+
+
+def test_parameters_are_those_that_a_layer_says_it_has():
+    class Tied(keras.layers.Dense):
+        @property
+        def weights(self):
+            return [self.kernel]
+
+    layer = Tied(3)
+    layer.build((None, 4))
+    assert internals.count_params(layer) == layer.count_params() == 12
 
 
 def test_a_node_is_written_as_keras_itself_writes_it():

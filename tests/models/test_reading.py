@@ -174,7 +174,7 @@ def test_of_plain_calls_nothing_is_overlooked(make, expand, monkeypatch):
 
     model = make()
     shortly = seen()
-    monkeypatch.setattr(internals, "is_plain", lambda node: False)
+    monkeypatch.setattr(internals, "is_plain", lambda node, **known: False)
     assert shortly == seen()
 
 

@@ -27,21 +27,17 @@ from kerassplit_widget.models.keras_internals.graphs import (
     copy_tensor,
     count_params,
     fingerprint,
-    fresh_names,
     function_of,
     held_graph,
     inner_layers,
-    input_like,
     input_structure,
     is_plain_sequential,
-    is_sparse,
     layers_within,
     maker_of,
     node_of,
     nodes_in_order,
     output_structure,
     own_nodes,
-    passed_on,
     place_of,
     refill,
     shape_of,
@@ -51,6 +47,7 @@ from kerassplit_widget.models.keras_internals.graphs import (
     with_values,
     write_node,
 )
+from kerassplit_widget.models.keras_internals.inputs import Inputs, input_like, is_sparse, passed_on
 from kerassplit_widget.models.keras_internals.layers import fill_layer, set_name
 from kerassplit_widget.models.keras_internals.masks import (
     Shape,
@@ -68,10 +65,12 @@ from kerassplit_widget.models.keras_internals.masks import (
     uses_masks,
 )
 from kerassplit_widget.models.keras_internals.methods import changed_by_saving
+from kerassplit_widget.models.keras_internals.names import fresh_names, names_taken
 from kerassplit_widget.models.keras_internals.specs import (
     Declared,
     declare,
     is_plain,
+    is_plain_tensor,
     leaves_open,
     may_declare_wrongly,
     observed_outputs,
@@ -88,6 +87,7 @@ __all__ = [
     "Fill",
     "Fingerprint",
     "Functional",
+    "Inputs",
     "Node",
     "Operation",
     "Shape",
@@ -116,6 +116,7 @@ __all__ = [
     "inside_call",
     "is_plain",
     "is_plain_sequential",
+    "is_plain_tensor",
     "is_sparse",
     "is_variable_of_backend",
     "keep_losses",
@@ -130,6 +131,7 @@ __all__ = [
     "masks_given",
     "may_declare_wrongly",
     "model_of",
+    "names_taken",
     "node_of",
     "nodes_in_order",
     "observed_masks",

@@ -12,7 +12,8 @@ from keras.src.ops.function import make_node_key
 from keras.src.ops.node import Node
 from keras.src.utils.tracking import DotNotTrackScope
 
-from kerassplit_widget.models.keras_internals.graphs import Operation, input_structure, maker_of, passed_on
+from kerassplit_widget.models.keras_internals.graphs import Operation, input_structure, maker_of
+from kerassplit_widget.models.keras_internals.inputs import passed_on
 from kerassplit_widget.models.keras_internals.tracking import track_more
 
 __all__ = ["keep_sizes", "losses_of", "model_of", "set_policy"]
@@ -45,11 +46,12 @@ def model_of(inputs: Any, outputs: Any, name: str) -> Functional:
         state: dict[str, Any] = model.__dict__
         state.update(_inputs_struct=inputs, _outputs_struct=outputs, _inputs=flat_inputs, _outputs=flat_outputs)
         _write_graph(model, flat_inputs, flat_outputs)
-    names = {operation.name for operation in model.operations}
-    assert len(names) == len(model.operations)  # saved calls refer to each other by name
-    for operation in model.operations:
-        if isinstance(operation, keras.layers.Layer):
-            model._tracker.add_to_store("layers", operation)
+    operations = model.operations
+    assert len({operation.name for operation in operations}) == len(operations)  # saved calls refer to them by name
+    layers, layer = model._tracker, keras.layers.Layer
+    for operation in operations:
+        if isinstance(operation, layer):
+            layers.add_to_store("layers", operation)
     model.build(None)
     model._convert_input_args, model._allow_non_tensor_positional_args = False, True
     model.output_names = [maker_of(tensor).name for tensor in flat_outputs]

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import collections
-import contextlib
 import inspect
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from typing import Any, TypeAlias
 
 import keras
-from keras.src.backend import SUPPORTS_SPARSE_TENSORS
-from keras.src.backend.common import global_state
 from keras.src.models.functional import Functional
 from keras.src.ops.node import KerasHistory, Node
 from keras.src.ops.symbolic_arguments import SymbolicArguments
@@ -28,21 +24,17 @@ __all__ = [
     "copy_tensor",
     "count_params",
     "fingerprint",
-    "fresh_names",
     "function_of",
     "held_graph",
     "inner_layers",
-    "input_like",
     "input_structure",
     "is_plain_sequential",
-    "is_sparse",
     "layers_within",
     "maker_of",
     "node_of",
     "nodes_in_order",
     "output_structure",
     "own_nodes",
-    "passed_on",
     "place_of",
     "refill",
     "shape_of",
@@ -107,7 +99,7 @@ def nodes_in_order(function: Functional) -> Iterator[Node]:
         yield from function._nodes_by_depth[depth]
 
 
-def own_nodes(operation: Operation, among: set[int]) -> list[Node]:
+def own_nodes(operation: Operation, among: Container[int]) -> list[Node]:
     """List the calls of an operation inside one graph, in the order in which they were made.
 
     ``_inbound_nodes`` holds the calls of all graphs ever built from the operation; `among` has the ids of
@@ -172,83 +164,6 @@ def takes_training(layer: keras.layers.Layer) -> bool:
     return "training" in inspect.signature(layer.call).parameters
 
 
-@contextlib.contextmanager
-def fresh_names(taken: Iterable[str] = ()) -> Iterator[None]:
-    """Name ops as if none but those `taken` had been made yet, so that they are named the same every time.
-
-    Afterwards Keras goes on counting as before, and in the name scope it was in: a call that fails may leave its own.
-    """
-    counts = collections.defaultdict(int, dict.fromkeys(taken, 1))
-    for name in list(counts):
-        if name[-1:].isdecimal():
-            base, _, number = name.rpartition("_")
-            if base and number.isdecimal():
-                counts[base] = max(counts[base], int(number) + 1)
-    before = global_state.get_global_attribute("object_name_uids")
-    scopes = list(global_state.get_global_attribute("name_scope_stack") or ())
-    global_state.set_global_attribute("object_name_uids", counts)
-    try:
-        yield
-    finally:
-        global_state.set_global_attribute("object_name_uids", before)
-        stack = global_state.get_global_attribute("name_scope_stack")
-        if stack is not None:
-            stack[:] = scopes
-
-
-def input_like(
-    tensor: keras.KerasTensor, name: str, *, shape: tuple[int | None, ...] | None = None, dtype: str | None = None
-) -> keras.KerasTensor:
-    """Make a fresh `keras.Input` that accepts what `tensor` is: shape with batch, dtype, sparse, ragged, optional."""
-    maker = maker_of(tensor)
-    optional = isinstance(maker, keras.layers.InputLayer) and maker.optional
-    return keras.Input(
-        batch_shape=tensor.shape if shape is None else shape,
-        dtype=tensor.dtype if dtype is None else dtype,
-        sparse=(SUPPORTS_SPARSE_TENSORS and is_sparse(tensor)) or None,
-        ragged=getattr(tensor, "ragged", False) or None,
-        name=name,
-        optional=optional,
-    )
-
-
-def is_sparse(tensor: keras.KerasTensor) -> bool:
-    """Tell whether a symbolic tensor of a graph stands for a sparse one, and not only says so.
-
-    To Keras a product with a number is sparse (``x * 2.0``), and what is made of it may be too. Those are believed that
-    are made of a sparse input, by what is told to make sparse ones (``sparse=True``), or by a layer that is fed none.
-    """
-    stack, seen = [tensor], set[int]()
-    while stack:
-        each = stack.pop()
-        node = node_of(each)
-        if not each.sparse or (node is not None and id(node) in seen):
-            continue
-        if node is None or node.is_input or getattr(node.operation, "sparse", False) is True:
-            return True
-        seen.add(id(node))
-        fed = [other for other in node.input_tensors if other.sparse]
-        if not fed and (isinstance(node.operation, keras.layers.Layer) or _is_fed_sparse_values(node)):
-            return True
-        stack.extend(fed)
-    return False
-
-
-def _is_fed_sparse_values(node: Node) -> bool:
-    """Tell whether a sparse tensor with values stands among the arguments of a call."""
-    flat = keras.tree.flatten((node.arguments.args, node.arguments.kwargs))
-    return any(type(each).__name__ in ("SparseTensor", "BCOO", "BCSR") for each in flat)
-
-
-def passed_on(tensor: keras.KerasTensor) -> keras.KerasTensor:
-    """Return an input of a part as an output of it. Keras before 3.14 refuses a model that hands an input out as it is.
-
-    The identity has the dtype of the tensor, lest it converts it.
-    """
-    dtype = tensor.dtype if "float" in tensor.dtype else None
-    return keras.layers.Identity(dtype=dtype, name=f"{maker_of(tensor).name}_passed_on")(tensor)
-
-
 def shape_of(node: Node, index: int) -> tuple[int | None, ...]:
     """Return the shape of an output of a call, with batch.
 
@@ -286,19 +201,22 @@ def refill(node: Node, fill: Fill) -> SymbolicArguments:
     ``SymbolicArguments`` walks the structure several times to find the tensors, which are known here.
     """
     old, new = node.arguments, object.__new__(SymbolicArguments)
+    alone = old._single_positional_tensor
+    if alone is not None:
+        alone = new._single_positional_tensor = fill(alone)
+        new.args, new.kwargs, new._flat_arguments, new.keras_tensors = (alone,), {}, [alone], [alone]
+        return new
     flat = [fill(each) if isinstance(each, keras.KerasTensor) else each for each in old._flat_arguments]
     args: Any
     kwargs: Any = {}
-    if old._single_positional_tensor is not None:
-        args = (flat[0],)
-    elif not old.kwargs and len(old.args) == 1 and isinstance(old.args[0], list) and len(old.args[0]) == len(flat):
+    if not old.kwargs and len(old.args) == 1 and isinstance(old.args[0], list) and len(old.args[0]) == len(flat):
         args = (list(flat),)  # a merging layer; packing takes twice the time of all the rest
     elif len(old.keras_tensors) == 1 and len(old.args) == 1 and old.args[0] is old.keras_tensors[0]:
         args, kwargs = (flat[0],), dict(old.kwargs)
     else:
         args, kwargs = keras.tree.pack_sequence_as((old.args, old.kwargs), flat)
     new.args, new.kwargs, new._flat_arguments = args, kwargs, flat
-    new._single_positional_tensor = None if old._single_positional_tensor is None else flat[0]
+    new._single_positional_tensor = None
     new.keras_tensors = [each for each in flat if isinstance(each, keras.KerasTensor)]
     return new
 
@@ -323,8 +241,15 @@ def count_params(operation: Operation) -> int:
 
     The shape is read from where Keras keeps it: ``Variable.shape`` builds a new object at every look on TensorFlow.
     """
+    inside = getattr(operation, "_layers", None)
+    if inside is None:  # an op
+        return 0
+    if inside or type(operation).weights is not keras.layers.Layer.weights:
+        weights = operation.weights
+    else:  # what it lists, each once
+        weights = operation._trainable_variables + operation._non_trainable_variables
     count = 0
-    for weight in getattr(operation, "weights", ()):
+    for weight in weights:
         count += math.prod(weight._shape)
     return count
 

@@ -33,6 +33,8 @@ class _Gate(list[Any]):
     of its variable and a flag of its own, so that models around a frozen twin see what is frozen.
     """
 
+    __slots__ = ("owner", "views")
+
     def __init__(self, owner: Any, variables: Iterable[Any]) -> None:
         super().__init__(variables)
         self.owner = owner
@@ -64,10 +66,9 @@ class _Tracker(Tracker):  # type: ignore[misc]  # Keras ships no types
     """
 
     def __init__(self, cls: Any, state: dict[str, Any], original: Tracker) -> None:
-        own: dict[str, Any] = self.__dict__
-        own.update(original.__dict__, _cls=cls, _state=state)
-        own.pop("config", None)
-        own.pop("stored_ids", None)
+        self._cls, self._state = cls, state
+        self.locked, self._lock_violation_msg = original.locked, original._lock_violation_msg
+        self.exclusions = original.exclusions
 
     @cached_property
     def config(self) -> dict[str, tuple[Callable[[Any], bool], list[Any]]]:
@@ -122,12 +123,20 @@ def fill_layer(
         state["_functional"] = graph
     elif graph is not None:
         state.update((key, graph.__dict__[key]) for key in _GRAPH)
-    state.update(_inbound_nodes=[], _outbound_nodes=[], _losses=[], _loss_ids=set(), _losses_override=[])
-    for key in _STORES:
-        state[key] = list(state[key])
-    if variables := state["_trainable_variables"] + state["_non_trainable_variables"]:
-        state.update(_trainable_variables=[], _non_trainable_variables=_Gate(twin, variables))
-    state["_tracker"] = _Tracker(type(twin), state, layer._tracker)
+    variables = [*state["_trainable_variables"], *state["_non_trainable_variables"]]
+    state.update(
+        _inbound_nodes=[],
+        _outbound_nodes=[],
+        _losses=[],
+        _loss_ids=set(),
+        _losses_override=[],
+        _trainable_variables=[],
+        _non_trainable_variables=_Gate(twin, variables) if variables else [],
+        _layers=[*state["_layers"]],
+        _metrics=[*state["_metrics"]],
+        _seed_generators=[*state["_seed_generators"]],
+        _tracker=_Tracker(type(twin), state, layer._tracker),
+    )
     if "_tracked" in state:  # of TensorFlow
         state["_tracked"] = list(state["_tracked"])
     if "_call_has_context_arg" in state:  # of Keras since 3.11
@@ -138,7 +147,7 @@ def fill_layer(
     give_methods(state, twin, shared=shared)
     if stand_in is not None or not type(layer).__module__.startswith("keras."):  # Keras's own hold no layer but others
         own_values(state, layer, stand_in or (lambda value: twin if value is layer else None), apart=_BOOKS | METHODS)
-    if shared and hasattr(layer, "finalize_state"):
+    if shared and hasattr(type(layer), "finalize_state"):
         follow(state, twin, layer)
     track_as_original(state, apart=_BOOKS)
     object.__setattr__(twin, "__dict__", state)  # TensorFlow would look at each attribute on its way in

@@ -12,36 +12,47 @@ from keras.src import backend
 from kerassplit_widget.models.keras_internals.graphs import (
     Node,
     Operation,
-    fresh_names,
     function_of,
-    is_sparse,
     nodes_in_order,
     refill,
 )
+from kerassplit_widget.models.keras_internals.inputs import is_sparse
+from kerassplit_widget.models.keras_internals.names import fresh_names
 
-__all__ = ["Declared", "declare", "is_plain", "leaves_open", "may_declare_wrongly", "observed_outputs"]
+__all__ = [
+    "Declared",
+    "declare",
+    "is_plain",
+    "is_plain_tensor",
+    "leaves_open",
+    "may_declare_wrongly",
+    "observed_outputs",
+]
 
 Declared: TypeAlias = tuple[tuple[int | None, ...], str]
 """Shape, with batch, and dtype of a tensor."""
 
 
-def is_plain(node: Node) -> bool:
-    """Tell whether a call is what Keras shows of it: a layer of Keras, with none inside, makes one tensor of floats.
+def is_plain(node: Node, *, fed_plain: bool = False) -> bool:
+    """Tell whether a call is what Keras shows of it: a layer of Keras, with none inside, makes one plain tensor.
 
-    It keeps the batch, declares its output rightly, makes no mask, and is given nothing but its inputs. Only a mask
-    that comes with these, or that they are something else than Keras declares, could make a difference.
+    It keeps the batch, declares its output rightly, makes no mask, and is given nothing but its inputs, which are
+    plain too (`is_plain_tensor`), as is known if they are `fed_plain`. Only a mask that comes with these, or that they
+    are something else than Keras declares, could make a difference.
     """
     operation = node.operation
     cls: Any = type(operation)
     if not _is_plain_class(cls) or operation._layers or len(node.outputs) != 1:
         return False
-    keywords = node.arguments.kwargs
-    if keywords and any(value is not None for value in keywords.values()):
+    arguments = node.arguments
+    if arguments.kwargs and any(value is not None for value in arguments.kwargs.values()):
         return False
-    for tensor in (*node.input_tensors, *node.outputs):
-        if "float" not in tensor.dtype or getattr(tensor, "_keras_mask", None) is not None:
-            return False
-    return True
+    return is_plain_tensor(node.outputs[0]) and (fed_plain or all(map(is_plain_tensor, arguments.keras_tensors)))
+
+
+def is_plain_tensor(tensor: keras.KerasTensor) -> bool:
+    """Tell whether a tensor is of floats and carries no mask that Keras shows."""
+    return "float" in tensor.dtype and getattr(tensor, "_keras_mask", None) is None
 
 
 @functools.lru_cache(maxsize=256)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -121,6 +121,8 @@ class Builder:
         ``backbone/conv1``, which lay inside an opened group.
     inputs : dict of str to str
         From a tensor to the name of the `keras.Input` that stands for it.
+    make_input : Inputs
+        Makes it.
     """
 
     reading: Reading
@@ -128,6 +130,7 @@ class Builder:
     prefix: str
     layers: dict[str, str]
     inputs: dict[str, str]
+    make_input: internals.Inputs = field(default_factory=internals.Inputs, init=False)
 
     @classmethod
     def plan(
@@ -183,7 +186,7 @@ class Builder:
         keras.Model
         """
         # Working out masks makes ops, which get no name from us.
-        with internals.fresh_names(self._names):
+        with internals.fresh_names(self._taken):
             model = self._build(wire, name, inputs, outputs)
         internals.set_policy(model, self.reading.model.dtype_policy)
         tensors = self.reading.graph.tensors
@@ -238,13 +241,15 @@ class Builder:
         graph = self.reading.graph
         if tensor not in graph.tensors:  # a mask
             of = graph.tensors[tensor.removesuffix(mask_name(""))]
-            return keras.Input(batch_shape=of.mask, dtype="bool", name=name)
+            assert of.mask is not None  # only masks of masked tensors are wired
+            return self.make_input(batch_shape=of.mask, dtype="bool", name=name)
         real = graph.tensors[tensor]
-        return internals.input_like(self.reading.symbolic[tensor], name, shape=real.shape, dtype=real.dtype)
+        like = self.reading.symbolic[tensor]
+        return internals.input_like(like, name, shape=real.shape, dtype=real.dtype, make=self.make_input)
 
     def _mask(self, mask: str, made: Mapping[str, keras.KerasTensor]) -> keras.KerasTensor:
         of = self.reading.graph.tensors[mask.removesuffix(mask_name(""))]
-        assert of.mask is not None  # only masks of masked tensors are wired
+        assert of.mask is not None
         return TakeMask(rank=len(of.mask), name=f"{self.inputs[mask]}_taken")(made[of.name])
 
     def _name_apart(self, name: str) -> str:
@@ -255,6 +260,10 @@ class Builder:
     def _names(self) -> frozenset[str]:
         """The names of the model's layers and of the parts' inputs."""
         return frozenset((*self.inputs.values(), *(call.layer for call in self.reading.graph)))
+
+    @cached_property
+    def _taken(self) -> dict[str, int]:
+        return internals.names_taken(self._names)
 
     def _rename(self) -> Callable[[internals.Operation], str] | None:
         if not self.layers:

@@ -43,6 +43,8 @@ class Readers:
 
     def read(self, step: Step, made: Mapping[str, keras.KerasTensor]) -> Mapping[str, keras.KerasTensor]:
         """Return what has been `made` as a call reads it, by name."""
+        if not (step.unmasked or step.unmasks):
+            return made
         own: dict[str, keras.KerasTensor] = {}
         for name in step.unmasked:
             if name in self._starts or name in self._apart:  # in memory, inputs may come with masks
