@@ -76,6 +76,11 @@ class Twins:
     open_batch : bool
         Leave the batch open in the models inside: a Sequential that was first called on data keeps the size of that
         batch in its graph.
+
+    Attributes
+    ----------
+    before : dict of Node to list of Node
+        From repeated calls to the calls before them.
     """
 
     def __init__(
@@ -88,6 +93,7 @@ class Twins:
         self._copies = copies
         self._rename = rename
         self._open_batch = open_batch
+        self.before: dict[Node, list[Node]] = {}
         self._made: dict[int, Operation] = {}
         self._around: dict[int, Operation] = {}  # the layers that are being filled, which what is inside may refer to
 
@@ -145,6 +151,7 @@ class Twins:
         list of keras.KerasTensor
             The outputs, flat. They carry masks where those of the call do.
         """
+        outputs: list[keras.KerasTensor]
         twin = self.of(node.operation if operation is None else operation)
         arguments = internals.refill(node, fill)
         if self._copies is not None:  # an op may be given a variable
@@ -152,9 +159,12 @@ class Twins:
         if training is not None and _hands_on_training(twin):
             arguments = internals.with_keyword(arguments, "training", training)
         if infer or [tensor for tensor in node.outputs if internals.mask_of(tensor) is not None]:
-            outputs: list[keras.KerasTensor] = keras.tree.flatten(twin(*arguments.args, **arguments.kwargs))
+            outputs = keras.tree.flatten(twin(*arguments.args, **arguments.kwargs))
             return outputs  # with the masks that Keras worked out on the way
-        return internals.write_node(twin, arguments, node.outputs)
+        written = internals.write_node(twin, arguments, node.outputs)
+        self.before[written] = internals.calls_before(written)
+        outputs = written.outputs
+        return outputs
 
     def rebuild(self, function: Functional, shapes: Mapping[int, tuple[int | None, ...]] | None = None) -> Functional:
         """Build a graph of layers anew, on their twins.
@@ -180,7 +190,7 @@ class Twins:
                 made.update(zip(map(id, node.outputs), outputs, strict=True))
         structures = (internals.input_structure(function), internals.output_structure(function))
         inputs, outputs = (keras.tree.map_structure(lambda tensor: made[id(tensor)], each) for each in structures)
-        return internals.model_of(inputs, outputs, function.name)
+        return internals.model_of(inputs, outputs, function.name, self.before)
 
     def _fill_layer(self, twin: Any, layer: Any) -> None:
         if self._copies is None and not internals.inner_layers(layer):

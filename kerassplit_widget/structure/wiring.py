@@ -46,7 +46,7 @@ def wire_parts(graph: LayerGraph, heads: Sequence[Iterable[int]], *, direct: boo
     """
     parts = len(heads) + 1
     stage = _stages(graph, heads)
-    made = {name: stage[graph.number[tensor.call]] for name, tensor in graph.tensors.items()}
+    made = {tensor.name: part for part, call in zip(stage, graph.calls, strict=True) for tensor in call.outputs}
     last, last_mask = _last_uses(graph, stage, parts)
     calls: list[list[int]] = [[] for _ in range(parts)]
     for n, call in enumerate(graph.calls):
@@ -90,12 +90,15 @@ def _stages(graph: LayerGraph, heads: Sequence[Iterable[int]]) -> list[int]:
 
 def _last_uses(graph: LayerGraph, stage: Sequence[int], parts: int) -> tuple[dict[str, int], dict[str, int]]:
     """Find the last part that needs each tensor, and the last that needs its mask."""
-    last = {name: max(map(stage.__getitem__, readers), default=-1) for name, readers in graph.consumers.items()}
-    last.update(dict.fromkeys(graph.outputs, parts - 1))
+    last = dict.fromkeys(graph.tensors, -1)
     masks: dict[str, int] = {}
-    for n, call in enumerate(graph.calls):
+    for part, call in zip(stage, graph.calls, strict=True):
+        for name in call.inputs:
+            if part > last[name]:
+                last[name] = part
         for name in call.masked:
-            masks[name] = max(stage[n], masks.get(name, -1))
+            masks[name] = max(part, masks.get(name, -1))
+    last.update(dict.fromkeys(graph.outputs, parts - 1))
     return last, masks
 
 

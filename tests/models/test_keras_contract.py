@@ -71,7 +71,7 @@ def test_arguments_and_nodes_are_written_as_keras_itself_writes_them(make):
             id, (keras_s.args, keras_s.kwargs)
         )
         a, b = Twins().of(node.operation), Twins().of(node.operation)
-        outputs = internals.write_node(a, ours, node.outputs)
+        outputs = internals.write_node(a, ours, node.outputs).outputs
         theirs = [internals.copy_tensor(tensor) for tensor in node.outputs]
         Node(operation=b, call_args=keras_s.args, call_kwargs=keras_s.kwargs, outputs=theirs)
         mine, of_keras = a._inbound_nodes[-1], b._inbound_nodes[-1]

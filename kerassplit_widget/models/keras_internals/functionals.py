@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import collections
-from collections.abc import Iterable
-from typing import Any
+import types
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeAlias
 
 import keras
 from keras.src.models.functional import Functional
@@ -12,14 +13,17 @@ from keras.src.ops.function import make_node_key
 from keras.src.ops.node import Node
 from keras.src.utils.tracking import DotNotTrackScope
 
-from kerassplit_widget.models.keras_internals.graphs import Operation, input_structure, maker_of
+from kerassplit_widget.models.keras_internals.graphs import Operation, calls_before, input_structure, maker_of
 from kerassplit_widget.models.keras_internals.inputs import passed_on
 from kerassplit_widget.models.keras_internals.tracking import track_more
+
+Before: TypeAlias = Mapping[Node, list[Node]]
+"""From calls to the calls before them."""
 
 __all__ = ["keep_sizes", "losses_of", "model_of", "set_policy"]
 
 
-def model_of(inputs: Any, outputs: Any, name: str) -> Functional:
+def model_of(inputs: Any, outputs: Any, name: str, before: Before = types.MappingProxyType({})) -> Functional:
     """Make a model of a graph, equal to ``keras.Model(inputs, outputs, name=name)`` in all that Keras keeps of it.
 
     Keras looks for the graph by recursion, compares each name with all others, and runs through the result: half the
@@ -31,6 +35,8 @@ def model_of(inputs: Any, outputs: Any, name: str) -> Functional:
     ----------
     inputs, outputs : structure of keras.KerasTensor
     name : str
+    before : mapping of Node to list of Node, optional
+        What `calls_before` says of calls, as far as it is known.
 
     Returns
     -------
@@ -45,7 +51,7 @@ def model_of(inputs: Any, outputs: Any, name: str) -> Functional:
         keras.Model.__init__(model, name=name)
         state: dict[str, Any] = model.__dict__
         state.update(_inputs_struct=inputs, _outputs_struct=outputs, _inputs=flat_inputs, _outputs=flat_outputs)
-        _write_graph(model, flat_inputs, flat_outputs)
+        _write_graph(model, flat_inputs, flat_outputs, before)
     operations = model.operations
     assert len({operation.name for operation in operations}) == len(operations)  # saved calls refer to them by name
     layers, layer = model._tracker, keras.layers.Layer
@@ -111,9 +117,11 @@ def losses_of(model: keras.Model) -> tuple[list[Any], list[tuple[keras.Variable,
     return losses[:added], list(zip(regularised, losses[added:], strict=True))
 
 
-def _write_graph(model: Functional, inputs: list[keras.KerasTensor], outputs: list[keras.KerasTensor]) -> None:
+def _write_graph(
+    model: Functional, inputs: list[keras.KerasTensor], outputs: list[keras.KerasTensor], known: Before
+) -> None:
     """Write down the calls between inputs and outputs, by how many calls lie between them and the last output."""
-    before, first = _in_order(map(_call_of, outputs))
+    before, first = _in_order(map(_call_of, outputs), known)
     depths: dict[Node, int] = {}
     of_operation: dict[Operation, int] = {}
     for node in reversed(before):
@@ -141,7 +149,7 @@ def _write_graph(model: Functional, inputs: list[keras.KerasTensor], outputs: li
     model._operations_by_depth = operations_by_depth
 
 
-def _in_order(ends: Iterable[Node]) -> tuple[dict[Node, list[Node]], dict[Operation, int]]:
+def _in_order(ends: Iterable[Node], known: Before) -> tuple[dict[Node, list[Node]], dict[Operation, int]]:
     """Sort the calls that lead to some, depth first; also number the operations as they are met on the way up.
 
     Returns
@@ -162,8 +170,7 @@ def _in_order(ends: Iterable[Node]) -> tuple[dict[Node, list[Node]], dict[Operat
             elif node in entered:
                 order[stack.pop()] = entered[node]
             else:
-                made_in = [tensor._keras_history for tensor in node.arguments.keras_tensors]
-                before = entered[node] = [each.operation._inbound_nodes[each.node_index] for each in made_in]
+                before = entered[node] = known[node] if node in known else calls_before(node)
                 first.setdefault(node.operation, len(first))
                 stack.extend(reversed(before))
     return order, first

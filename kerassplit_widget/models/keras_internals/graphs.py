@@ -21,6 +21,7 @@ __all__ = [
     "around_call",
     "as_tensor",
     "called_once",
+    "calls_before",
     "copy_tensor",
     "count_params",
     "fingerprint",
@@ -254,9 +255,7 @@ def count_params(operation: Operation) -> int:
     return count
 
 
-def write_node(
-    operation: Operation, arguments: SymbolicArguments, like: Sequence[keras.KerasTensor]
-) -> list[keras.KerasTensor]:
+def write_node(operation: Operation, arguments: SymbolicArguments, like: Sequence[keras.KerasTensor]) -> Node:
     """Record the call of an operation without running its shape inference.
 
     Keras's own graph cloning writes nodes in the same way (``clone_graph_nodes``): the shapes are known from the
@@ -273,8 +272,7 @@ def write_node(
 
     Returns
     -------
-    list of keras.KerasTensor
-        The outputs, flat.
+    Node
     """
     node = object.__new__(Node)
     node.operation, node.arguments, node.is_input = operation, arguments, False
@@ -284,8 +282,13 @@ def write_node(
     operation._inbound_nodes.append(node)
     for tensor in arguments.keras_tensors:
         maker_of(tensor)._outbound_nodes.append(node)
-    outputs: list[keras.KerasTensor] = node.outputs
-    return outputs
+    return node
+
+
+def calls_before(node: Node) -> list[Node]:
+    """List the calls that made what a call is given, one for each tensor."""
+    made_in = [tensor._keras_history for tensor in node.arguments.keras_tensors]
+    return [each.operation._inbound_nodes[each.node_index] for each in made_in]
 
 
 def as_tensor(value: Any) -> Any:

@@ -234,6 +234,7 @@ class Builder:
             keras.tree.map_structure(starts.__getitem__, inputs),
             keras.tree.map_structure(made.__getitem__, outputs),
             safe(self.prefix + name),
+            twins.before,
         )
 
     def _input(self, tensor: str) -> keras.KerasTensor:
