@@ -56,12 +56,14 @@ class Row:
     native_tail: float
     split_half: float
     native_half: float
+    native_half_tail: float
     open_to_plot_model: float
     open_to_plot_layout: float
     open_to_construct: float
     split_to_native: float
     split_to_native_tail: float
     split_to_native_half: float
+    split_to_native_half_tail: float
 
 
 def measure(name: str, rounds: int = ROUNDS) -> Row:
@@ -100,6 +102,8 @@ def measure(name: str, rounds: int = ROUNDS) -> Row:
             # Last, because native splitting leaves its nodes on the model's layers.
             timed("native_split", _native_split, model, [point])
             timed("native_half", _native_split, model, half.tensors)
+            middle = [model.get_layer(name).output for name in half.tensors]
+            timed("native_half_tail", keras.Model, middle, model.output)
             timed("native_tail", keras.Model, model.get_layer(first).output, model.output)
     median = {what: statistics.median(values) for what, values in times.items()}
     return Row(
@@ -112,6 +116,7 @@ def measure(name: str, rounds: int = ROUNDS) -> Row:
         split_to_native=median["split"] / median["native_split"],
         split_to_native_tail=median["split_first"] / median["native_tail"],
         split_to_native_half=median["split_half"] / median["native_half"],
+        split_to_native_half_tail=median["split_half"] / median["native_half_tail"],
     )
 
 
@@ -121,7 +126,7 @@ def markdown(rows: list[Row]) -> str:
         "| model | calls | construct | plot_model | its layout | open | open / plot_model"
         " | open / its layout | open / construct"
         " | split | native split | split / native | split at the first candidate | native tail | split / native tail |"
-        " split at half the calls | native | split / native |"
+        " split at half the calls | native | split / native | native tail | split / native tail |"
     )
     lines = [head, "|---|" + "---:|" * (head.count("|") - 2)]
     for row in rows:
@@ -132,6 +137,7 @@ def markdown(rows: list[Row]) -> str:
             f" | {row.split:.3f} | {row.native_split:.3f} | {row.split_to_native:.2f}"
             f" | {row.split_first:.3f} | {row.native_tail:.3f} | {row.split_to_native_tail:.2f} |"
             f" {row.split_half:.3f} | {row.native_half:.3f} | {row.split_to_native_half:.2f} |"
+            f" {row.native_half_tail:.3f} | {row.split_to_native_half_tail:.2f} |"
         )
     return "\n".join(lines)
 
