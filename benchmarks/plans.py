@@ -29,7 +29,8 @@ import keras
 import numpy as np
 
 from kerassplit_widget.errors import PlanError
-from kerassplit_widget.models.planning import Planner, Question
+from kerassplit_widget.models.planning.planner import Planner
+from kerassplit_widget.models.planning.questions import Question
 from kerassplit_widget.models.reading import read_steps
 from kerassplit_widget.structure.planning import evaluate
 

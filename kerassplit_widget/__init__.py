@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from kerassplit_widget.models.measuring import measure as measure
     from kerassplit_widget.models.pipeline import RayPipeline as RayPipeline
     from kerassplit_widget.models.planning import Plan as Plan
-    from kerassplit_widget.models.planning import plan as plan
+    from kerassplit_widget.models.planning.planner import plan as plan
     from kerassplit_widget.models.reading import read as read
     from kerassplit_widget.models.splitting import Split as Split
     from kerassplit_widget.models.splitting import extract as extract
@@ -57,7 +57,7 @@ _HOME = {
     "flatten": "models.splitting",
     "cut_candidates": "models.cutting",
     "measure": "models.measuring",
-    "plan": "models.planning",
+    "plan": "models.planning.planner",
     "plan_graph": "structure.planning",
     "plot": "display.figures",
     "plot_landscape": "display.figures",

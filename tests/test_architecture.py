@@ -163,6 +163,15 @@ def test_importing_the_package_imports_nothing_heavy():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+def test_splitting_loads_no_solver():
+    code = (
+        "import sys; import kerassplit_widget as ks; ks.split; ks.Split; ks.Plan;"
+        "loaded = {'highspy', 'kerassplit_widget.structure.planning', 'anywidget'} & set(sys.modules);"
+        "assert not loaded, loaded; ks.plan; assert 'highspy' in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 def test_the_package_is_marked_as_typed_and_tells_its_version_in_one_place():
     project = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text())
     assert (PACKAGE / "py.typed").exists() and "Typing :: Typed" in project["project"]["classifiers"]

@@ -10,8 +10,10 @@ from typing import Any
 
 from kerassplit_widget.display.session import Session
 from kerassplit_widget.errors import PlanError
-from kerassplit_widget.models.planning import Plan, Planner, Question
+from kerassplit_widget.models.planning import Plan
 from kerassplit_widget.models.planning.efforts import SPEED
+from kerassplit_widget.models.planning.planner import Planner
+from kerassplit_widget.models.planning.questions import Question
 from kerassplit_widget.structure.cuts import Cut
 
 __all__ = ["PlanDesk"]

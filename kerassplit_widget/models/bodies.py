@@ -90,13 +90,13 @@ class Naming:
 
     def __init__(self, nodes: Sequence[Node]) -> None:
         self._among = frozenset(map(id, nodes))
-        self._layers: dict[int, str] = {}
+        self._known: dict[int, str] = {}
         self._taken: set[str] = set()
         self._numbers: dict[int, int] = {}  # of the calls of shared layers
 
     def layer(self, operation: internals.Operation) -> str:
         """Name a layer or op."""
-        known = self._layers.get(id(operation))
+        known = self._known.get(id(operation))
         if known is not None:
             return known
         name: str = operation.name
@@ -105,7 +105,7 @@ class Naming:
             count += 1
             name = f"{operation.name}_{count}"
         self._taken.add(name)
-        self._layers[id(operation)] = name
+        self._known[id(operation)] = name
         return name
 
     def call(self, node: Node) -> str:

@@ -14,7 +14,7 @@ from kerassplit_widget.display import wire
 from kerassplit_widget.display.editing import Editor
 from kerassplit_widget.display.viewing import Viewer
 from kerassplit_widget.models.counting import costs
-from kerassplit_widget.models.planning import plan
+from kerassplit_widget.models.planning.planner import plan
 from kerassplit_widget.structure.cuts import cut_at
 
 from ..models import zoo

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 import kerassplit_widget as ks
 from kerassplit_widget.errors import CutError, PlanError, PointError, SplitError
 from kerassplit_widget.models.measuring import Measurement, Segment
-from kerassplit_widget.models.planning import Planner, Question
+from kerassplit_widget.models.planning.planner import Planner
+from kerassplit_widget.models.planning.questions import Question
 from kerassplit_widget.models.reading import read_steps
 from kerassplit_widget.structure.planning import Flow
 from tests.structure.ideals import best_by_brute_force, ideals

@@ -1,7 +1,8 @@
-"""Planning the cuts of a Keras model: the face of `structure.planning`."""
+"""Planning the cuts of a Keras model: the face of `structure.planning`.
 
-from kerassplit_widget.models.planning.planner import Planner, plan, plan_reading
+What a plan is stands here; `planner` makes it, and is not loaded by those who only take one, as `split` does.
+"""
+
 from kerassplit_widget.models.planning.plans import Plan, Stage
-from kerassplit_widget.models.planning.questions import Question
 
-__all__ = ["Plan", "Planner", "Question", "Stage", "plan", "plan_reading"]
+__all__ = ["Plan", "Stage"]
