@@ -139,6 +139,14 @@ def test_a_copy_of_a_tensor_belongs_to_no_graph():
     assert vars(copy) == vars(plain), "KerasTensor holds other things now"
 
 
+def test_a_copy_of_probabilities_does_not_hold_the_logits_that_they_are_made_of():
+    logits = keras.Input((3,))
+    probabilities = keras.activations.softmax(logits)
+    assert probabilities._keras_logits is logits
+    plain = keras.KerasTensor(probabilities.shape, probabilities.dtype, name=probabilities.name)
+    assert vars(internals.copy_tensor(probabilities)) == vars(plain)
+
+
 @pytest.mark.parametrize(
     "kind",
     [{"dtype": "float32"}, {"dtype": "int32"}, {"dtype": "float32", "sparse": True}, {"dtype": None, "optional": True}],

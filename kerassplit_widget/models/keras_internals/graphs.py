@@ -193,6 +193,7 @@ def copy_tensor(tensor: keras.KerasTensor) -> keras.KerasTensor:
     state.update(tensor.__dict__)
     state.pop("_keras_history", None)  # where it was made
     state.pop("_keras_mask", None)  # what travels with it
+    state.pop("_keras_logits", None)
     return twin
 
 
