@@ -296,7 +296,9 @@ def _other_than_shown(node: internals.Node, carried: Collection[int]) -> bool:
 
 def _names_of(call: str, outputs: int) -> list[str]:
     """List the names that a call of so many outputs takes: its own, and those of its tensors and their masks."""
-    tensors = [call] if outputs == 1 else [call, *(tensor_name(call, i) for i in range(1, outputs))]
+    if outputs == 1:
+        return [call, mask_name(call)]
+    tensors = [call, *(tensor_name(call, i) for i in range(1, outputs))]
     return [*tensors, *map(mask_name, tensors)]
 
 
