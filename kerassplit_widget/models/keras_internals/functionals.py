@@ -13,7 +13,7 @@ from keras.src.ops.function import make_node_key
 from keras.src.ops.node import Node
 from keras.src.utils.tracking import DotNotTrackScope
 
-from kerassplit_widget.models.keras_internals.graphs import Operation, calls_before, input_structure, maker_of
+from kerassplit_widget.models.keras_internals.graphs import Operation, call_of, calls_before, input_structure, maker_of
 from kerassplit_widget.models.keras_internals.inputs import passed_on
 from kerassplit_widget.models.keras_internals.tracking import track_more
 
@@ -121,7 +121,7 @@ def _write_graph(
     model: Functional, inputs: list[keras.KerasTensor], outputs: list[keras.KerasTensor], known: Before
 ) -> None:
     """Write down the calls between inputs and outputs, by how many calls lie between them and the last output."""
-    before, first = _in_order(map(_call_of, outputs), known)
+    before, first = _in_order(map(call_of, outputs), known)
     depths: dict[Node, int] = {}
     of_operation: dict[Operation, int] = {}
     for node in reversed(before):
@@ -130,7 +130,7 @@ def _write_graph(
         depths[node] = of_operation[node.operation] = depth
         for each in before[node]:
             depths[each] = max(depth + 1, depths.get(each, 0))
-    for node in map(_call_of, inputs):
+    for node in map(call_of, inputs):
         if node not in depths:  # an input from which no output is computed
             depths[node] = of_operation[node.operation] = 0
             first[node.operation] = -1
@@ -174,8 +174,3 @@ def _in_order(ends: Iterable[Node], known: Before) -> tuple[dict[Node, list[Node
                 first.setdefault(node.operation, len(first))
                 stack.extend(reversed(before))
     return order, first
-
-
-def _call_of(tensor: keras.KerasTensor) -> Node:
-    history = tensor._keras_history
-    return history.operation._inbound_nodes[history.node_index]

@@ -20,6 +20,7 @@ __all__ = [
     "Operation",
     "around_call",
     "as_tensor",
+    "call_of",
     "called_once",
     "calls_before",
     "copy_tensor",
@@ -181,9 +182,7 @@ def shape_of(node: Node, index: int) -> tuple[int | None, ...]:
 
 def shape_of_tensor(tensor: keras.KerasTensor) -> tuple[int | None, ...]:
     """Return the shape of a tensor of a graph as `shape_of` does."""
-    node = node_of(tensor)
-    assert node is not None  # a tensor of a graph
-    return shape_of(node, tensor._keras_history.tensor_index)
+    return shape_of(call_of(tensor), tensor._keras_history.tensor_index)
 
 
 def copy_tensor(tensor: keras.KerasTensor) -> keras.KerasTensor:
@@ -288,8 +287,13 @@ def write_node(operation: Operation, arguments: SymbolicArguments, like: Sequenc
 
 def calls_before(node: Node) -> list[Node]:
     """List the calls that made what a call is given, one for each tensor."""
-    made_in = [tensor._keras_history for tensor in node.arguments.keras_tensors]
-    return [each.operation._inbound_nodes[each.node_index] for each in made_in]
+    return [call_of(tensor) for tensor in node.arguments.keras_tensors]
+
+
+def call_of(tensor: keras.KerasTensor) -> Node:
+    """Return the call that made a symbolic tensor of a graph: `node_of` where there is one for sure."""
+    history = tensor._keras_history
+    return history.operation._inbound_nodes[history.node_index]
 
 
 def as_tensor(value: Any) -> Any:
